@@ -1,0 +1,70 @@
+# Thin names for the real commands. `make help` lists them.
+VENV    := .venv
+PYTHON  ?= python3
+BIN     := $(VENV)/bin
+LOCK    := requirements/dev.lock
+STAMP   := $(VENV)/.installed
+
+.PHONY: help build demo test check format lint types contracts stubs rust-lint rust-test pytest peers test-peers bench docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): $(LOCK)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	touch $@
+
+build: $(STAMP) ## .venv and the Rust core in it
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+
+demo: build ## one real call on loopback: answered, forked, bridged, stopped
+	$(BIN)/bridgetap demo
+
+test: build peers check rust-test pytest ## everything CI runs
+
+check: lint types contracts stubs rust-lint ## format, lint, types, contracts: no test is run
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	PYTHONPATH=src $(BIN)/lint-imports
+
+stubs: build
+	$(BIN)/python -m mypy.stubtest bridgetap._engine
+
+rust-lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+
+rust-test: $(STAMP)
+	cargo test --locked --workspace --exclude bridgetap-python --quiet
+
+pytest: build
+	$(BIN)/pytest
+
+peers: # Debian's peers: installed as root in CI, otherwise only named
+	@tests/interop/peers.sh $(if $(and $(filter true,$(CI)),$(filter 0,$(shell id -u))),install,report)
+
+test-peers: ## install the programs that the interop tests talk to (Debian, root)
+	@tests/interop/peers.sh install
+
+bench: build ## cost per call beside a bare floor, latency, loss, memory
+	$(BIN)/python -m bench
+
+format: $(STAMP) ## rewrite the sources as `make lint` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cargo fmt --all
+
+lock: ## requirements/*.lock from pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.lock
+
+clean: ## all that was built
+	rm -rf $(VENV) target build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/bridgetap/_engine*.so
