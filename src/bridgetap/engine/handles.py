@@ -1,0 +1,121 @@
+"""What the core hands out and takes: ids as types, and the values that go down with a command."""
+
+from dataclasses import dataclass
+from typing import Literal, NewType, TypeAlias
+
+DialogId = NewType("DialogId", int)
+RequestId = NewType("RequestId", int)
+FlowId = NewType("FlowId", int)  # a SIP connection (RFC 5626), not a Studio flow
+LegId = NewType("LegId", int)
+ForkId = NewType("ForkId", int)
+PlayId = NewType("PlayId", int)
+PromptId = NewType("PromptId", int)
+RecordId = NewType("RecordId", int)
+
+Headers: TypeAlias = list[tuple[str, str]]
+Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+Codec: TypeAlias = Literal["PCMU", "PCMA", "G722"]
+Track: TypeAlias = Literal["inbound", "outbound"]
+Transport: TypeAlias = Literal["udp", "tcp", "tls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipConfig:
+    """How the SIP thread starts; see `_engine.pyi` for every field."""
+
+    listen: list[str]
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    trusted_ca: str | None = None
+    external_address: str | None = None
+    local_networks: tuple[str, ...] = ()
+    user_agent: str = "Bridgetap"
+    realm: str = "bridgetap"
+    max_dialogs: int = 10_000
+    calls_per_second: int = 500
+    session_expires_s: int = 1800
+    min_se_s: int = 90
+    name_servers: tuple[str, ...] = ()
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaConfig:
+    """How the media threads start; see `_engine.pyi` for every field."""
+
+    ports: tuple[int, int] = (16384, 32767)
+    threads: int = 0
+    trusted_ca: str | None = None
+    system_roots: bool = True
+    reorder_ms: int = 40
+    rtp_timeout_ms: int = 0
+    user_agent: str = "Bridgetap"
+    connect_timeout_ms: int = 5000
+    handshakes_per_second: int = 200
+    close_drain_ms: int = 5000
+    allow_networks: tuple[str, ...] = ()
+    deny_networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A network from which calls come without a challenge, and the trunk that it is."""
+
+    network: str
+    trunk: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A phone that may register and call, with the hash of its password."""
+
+    username: str
+    ha1: str | None = None
+    ha1_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How to answer a 401 or 407. The password stays out of every repr, and so out of logs."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(username={self.username!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMedia:
+    """What SDP agreed for one leg: payload types and where to send."""
+
+    remote: str
+    codec: Codec
+    payload_type: int
+    remote_rtcp: str = ""
+    receive: tuple[tuple[int, Codec], ...] = ()
+    telephone_event: int | None = None
+    receive_telephone_event: int | None = None
+    comfort_noise: int | None = None
+    direction: Direction = "sendrecv"
+    ptime_ms: int = 20
+    symmetric: bool = True
+    inband_dtmf: bool = False
+    cname: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkTarget:
+    """Where and how to send a copy of a leg's audio."""
+
+    stream_sid: str
+    call_sid: str
+    account_sid: str
+    host: str
+    port: int
+    path: str
+    tracks: tuple[Track, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    max_lag_ms: int = 5000
+    capture_from: Literal["open", "create"] = "open"
