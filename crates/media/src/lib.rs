@@ -1,1 +1,25 @@
-//! RTP, RTCP, codecs, DTMF, timelines, relay and forks. No clock, no sockets, no threads: bytes and the time go in, bytes and events come out.
+//! The pure media core: RTP, RTCP, codecs, DTMF, timelines, relay, prompts and forks.
+//!
+//! No clock, no sockets, no threads and no logging: bytes and the time go in, bytes and events
+//! come out. A [`Shard`] is everything one media thread owns; the thread feeds it datagrams,
+//! [`Command`]s and timeouts, and carries out what the shard asks of its [`Sink`].
+
+mod command;
+mod config;
+mod event;
+mod fork;
+mod ids;
+mod prompt;
+mod shard;
+mod sink;
+
+pub use command::Command;
+pub use config::{
+    CaptureFrom, Codec, Direction, ForkTarget, LegConfig, LegMedia, ShardConfig, Track,
+};
+pub use event::{EndReason, ForkEnded, LegStats, MediaEvent};
+pub use fork::{ForkFrame, RemoteClose};
+pub use ids::{ForkId, LegId, PlayId, PromptId, RecordId};
+pub use prompt::{Prompt, PromptError};
+pub use shard::{MovedLeg, Shard};
+pub use sink::Sink;

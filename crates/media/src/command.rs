@@ -1,0 +1,96 @@
+//! What a shard can be told to do.
+
+use std::sync::Arc;
+
+use crate::config::{ForkTarget, LegConfig, LegMedia, Track};
+use crate::ids::{ForkId, LegId, PlayId, RecordId};
+use crate::prompt::Prompt;
+
+/// An order. On a leg that is gone it does nothing, except that whatever it would have started
+/// is reported ended at once: every start has exactly one end.
+#[derive(Debug)]
+pub enum Command {
+    /// A new leg; nothing flows until it is configured.
+    OpenLeg(LegConfig),
+    /// Set or change what SDP agreed. SSRC, sequence and timestamp go on without a break.
+    Configure {
+        /// Which leg.
+        leg: LegId,
+        /// What was agreed.
+        media: Box<LegMedia>,
+    },
+    /// Relay between two legs of this shard. Earlier bridges of either end.
+    Bridge {
+        /// One leg.
+        leg: LegId,
+        /// The other.
+        other: LegId,
+    },
+    /// End the bridge this leg is in.
+    Unbridge {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Play after what is already queued; `PlayEnded` follows.
+    Play {
+        /// Which leg.
+        leg: LegId,
+        /// The order's id.
+        play: PlayId,
+        /// One after the other.
+        prompts: Vec<Arc<Prompt>>,
+        /// How often; 0 is for ever.
+        loops: u32,
+    },
+    /// End all that is queued; each `PlayEnded` says `completed: false`.
+    StopPlay {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Send keys after what is already queued; `PlayEnded` follows.
+    SendDtmf {
+        /// Which leg.
+        leg: LegId,
+        /// The order's id.
+        play: PlayId,
+        /// `0-9*#A-D`, and `w` for 500 ms of waiting; anything else is left out.
+        digits: String,
+        /// How long each key is held.
+        duration_ms: u32,
+        /// How long nothing is sent between two keys.
+        gap_ms: u32,
+    },
+    /// Start copying audio. The caller connects and then says `fork_opened` or `fork_failed`.
+    StartFork {
+        /// Which leg.
+        leg: LegId,
+        /// The fork's id.
+        fork: ForkId,
+        /// What to send.
+        target: Box<ForkTarget>,
+    },
+    /// Take no further audio; drain, send `stop`. `ForkEnded` follows.
+    StopFork {
+        /// The fork.
+        fork: ForkId,
+    },
+    /// Give the samples of these tracks to `Sink::record_samples`.
+    StartRecord {
+        /// Which leg.
+        leg: LegId,
+        /// The recording's id.
+        record: RecordId,
+        /// One channel each, in this order. Doubles are ignored.
+        tracks: Vec<Track>,
+    },
+    /// End a recording; `Sink::record_ended` follows.
+    StopRecord {
+        /// The recording.
+        record: RecordId,
+    },
+    /// End the leg, its plays, recordings and forks; the forks drain.
+    CloseLeg {
+        /// Which leg.
+        leg: LegId,
+    },
+}
