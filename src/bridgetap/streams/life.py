@@ -1,0 +1,73 @@
+"""The life of one fork as a table: created → open → stopping → ended, and what is known at the end."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from bridgetap.errors import BridgetapError
+
+# `drained` and `crashed` come from the server's end, not from the fork's.
+EndReason: TypeAlias = Literal["stopped", "call-ended", "drained", "remote-closed", "failed", "crashed"]
+
+NORMAL_CLOSURE = 1000  # RFC 6455 §7.4.1
+
+
+class State(Enum):
+    CREATED = "created"  # validated, named, budgeted, its row committed; the far end may be connecting
+    OPEN = "open"  # the far end answered 101
+    STOPPING = "stopping"  # takes no further audio; what is queued drains
+    ENDED = "ended"
+
+
+class Step(Enum):
+    OPENED = "opened"
+    STOPPED = "stopped"
+    ENDED = "ended"
+
+
+NEXT: dict[tuple[State, Step], State] = {
+    (State.CREATED, Step.OPENED): State.OPEN,
+    (State.CREATED, Step.STOPPED): State.STOPPING,
+    (State.CREATED, Step.ENDED): State.ENDED,
+    (State.OPEN, Step.STOPPED): State.STOPPING,
+    (State.OPEN, Step.ENDED): State.ENDED,
+    (State.STOPPING, Step.OPENED): State.STOPPING,  # the 101 was on its way
+    (State.STOPPING, Step.STOPPED): State.STOPPING,  # the call ended while it drained
+    (State.STOPPING, Step.ENDED): State.ENDED,
+}
+
+
+class IllegalStep(BridgetapError):
+    """A step that the table does not have: a bug of ours or of the core."""
+
+    def __init__(self, state: State, step: Step) -> None:
+        super().__init__(f"{step.value} while {state.value}")
+        self.state, self.step = state, step
+
+
+def advance(state: State, step: Step) -> State:
+    try:
+        return NEXT[state, step]
+    except KeyError:
+        raise IllegalStep(state, step) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The one end of a stream, with its totals."""
+
+    reason: EndReason
+    code: int = 0
+    detail: str = ""
+    close_code: int = 0
+    frames_sent: int = 0
+    ms_sent: int = 0
+    ms_dropped: int = 0
+    ms_repaired: int = 0
+    lag_max_ms: int = 0
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it ends as `stream-error` (issue 3: everything but the clean ends)."""
+        clean_close = self.reason == "remote-closed" and self.close_code == NORMAL_CLOSURE
+        return self.reason in ("failed", "crashed", "remote-closed") and not clean_close

@@ -1,0 +1,76 @@
+"""The streams of one call: each name once, and a budget of tracks (spec/twilio §2.7)."""
+
+from dataclasses import dataclass, field
+
+from bridgetap.errors import Conflict, InvalidStream, NotFound
+from bridgetap.flow.effects import Track, Transport
+from bridgetap.flow.stream_url import StreamUrl
+from bridgetap.ids import SiprecSid, StreamSid
+
+TRACKS_INVALID = 31941
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest:
+    """What was asked for, whichever door it came through."""
+
+    transport: Transport
+    name: str = ""  # "": the stream is named by its SID
+    url: StreamUrl | None = None
+    connector: str = ""
+    tracks: tuple[Track, ...] = ("inbound",)
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A stream that takes audio now."""
+
+    sid: StreamSid | SiprecSid
+    name: str
+    transport: Transport
+    tracks: tuple[Track, ...]
+
+
+@dataclass(slots=True)
+class Names:
+    """The streams that take audio now, oldest first."""
+
+    max_tracks: int
+    _taken: dict[str, Named] = field(default_factory=dict)  # by SID
+
+    def claim(self, request: StreamRequest, sid: StreamSid | SiprecSid) -> Named:
+        """Give a stream its name and its tracks, or say which rule forbids it."""
+        name = request.name or sid
+        if any(name in (stream.name, stream.sid) for stream in self._taken.values()):
+            raise Conflict(f"a stream named {name!r} is running on this call")
+        if not request.tracks or len(set(request.tracks)) != len(request.tracks):
+            raise InvalidStream("tracks", request.tracks, "one or both, each once", code=TRACKS_INVALID)
+        used = sum(len(stream.tracks) for stream in self._taken.values())
+        if used + len(request.tracks) > self.max_tracks:
+            rule = f"{used} of {self.max_tracks} tracks of this call are in use"
+            raise InvalidStream("tracks", "+".join(request.tracks), rule, code=TRACKS_INVALID)
+        named = Named(sid=sid, name=name, transport=request.transport, tracks=request.tracks)
+        self._taken[sid] = named
+        return named
+
+    def release(self, sid: str) -> None:
+        """The stream takes no more audio: its name and tracks are free."""
+        self._taken.pop(sid, None)
+
+    def find(self, name: str, transport: Transport) -> Named:
+        """A stream of that type by its name or SID."""
+        for stream in self._taken.values():
+            if name in (stream.name, stream.sid) and stream.transport == transport:
+                return stream
+        raise NotFound("stream", name)
+
+    def newest(self, transport: Transport) -> Named:
+        """The stream of that type that was started last."""
+        for stream in reversed(self._taken.values()):
+            if stream.transport == transport:
+                return stream
+        raise NotFound("stream of type", transport)
+
+    def all(self) -> list[Named]:
+        return list(self._taken.values())
