@@ -1,0 +1,316 @@
+//! The far end: a wss server that checks every Media Streams frame and measures how old its audio is.
+//!
+//! `sink --port N --cert PEM --key PEM [--stall-every K]`; prints `listening`, then a JSON report for
+//! each line on its standard input, until that ends.
+
+use base64::Engine as _;
+use bridgetap_bench::args::arg;
+use bridgetap_bench::figures::Latency;
+use bridgetap_bench::stamp::{PAYLOAD, Stamp};
+use bridgetap_bench::{now_ns, tls_files};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use rustls::{ServerConfig, ServerConnection};
+use sha1::{Digest, Sha1};
+use std::collections::HashMap;
+use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+const LISTENER: Token = Token(0);
+
+fn main() {
+    let config = tls_files::server(&arg("cert", String::new()), &arg("key", String::new()));
+    let address = format!("127.0.0.1:{}", arg("port", 0u16))
+        .parse()
+        .expect("address");
+    let stall_every = arg("stall-every", 0usize);
+    let mut listener = TcpListener::bind(address).expect("bind");
+    let mut poll = Poll::new().expect("poll");
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)
+        .expect("register");
+    println!(
+        "listening {}",
+        listener.local_addr().expect("address").port()
+    );
+
+    let asked = Arc::new(AtomicU64::new(0));
+    let ended = Arc::new(AtomicBool::new(false));
+    {
+        let (asked, ended) = (asked.clone(), ended.clone());
+        std::thread::spawn(move || {
+            for _ in std::io::stdin().lock().lines() {
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+    }
+
+    let mut totals = Totals::default();
+    let mut peers: HashMap<Token, Peer> = HashMap::new();
+    let mut next = 1;
+    let mut answered = 0;
+    let mut events = Events::with_capacity(1024);
+    while !ended.load(Ordering::Relaxed) {
+        if poll
+            .poll(&mut events, Some(Duration::from_millis(20)))
+            .is_err()
+        {
+            continue;
+        }
+        for event in &events {
+            if event.token() == LISTENER {
+                while let Ok((mut stream, _)) = listener.accept() {
+                    let token = Token(next);
+                    poll.registry()
+                        .register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
+                        .expect("register");
+                    let stalled = stall_every > 0 && next % stall_every == 0;
+                    peers.insert(token, Peer::new(stream, config.clone(), stalled));
+                    next += 1;
+                }
+            } else if let Some(peer) = peers.get_mut(&event.token())
+                && !peer.serve(&mut totals)
+            {
+                peers.remove(&event.token());
+            }
+        }
+        while answered < asked.load(Ordering::Relaxed) {
+            println!("{}", totals.json(peers.len()));
+            answered += 1;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    latency: Latency,
+    streams: u64,
+    stopped: u64,
+    frames: u64,
+    counted: u64,
+    silent: u64,
+    sequence_errors: u64,
+    chunk_errors: u64,
+    stamp_gaps: u64,
+}
+
+impl Totals {
+    fn json(&self, open: usize) -> String {
+        format!(
+            r#"{{"open":{open},"streams":{},"stopped":{},"frames":{},"counted":{},"silent":{},"sequence_errors":{},"chunk_errors":{},"stamp_gaps":{},"latency":{}}}"#,
+            self.streams,
+            self.stopped,
+            self.frames,
+            self.counted,
+            self.silent,
+            self.sequence_errors,
+            self.chunk_errors,
+            self.stamp_gaps,
+            self.latency.json()
+        )
+    }
+}
+
+struct Peer {
+    stream: TcpStream,
+    tls: ServerConnection,
+    plain: Vec<u8>,
+    upgraded: bool,
+    stalled: bool,
+    sequence: u64,
+    chunks: [u64; 2],
+    stamps: [Option<u32>; 2],
+}
+
+impl Peer {
+    fn new(stream: TcpStream, config: Arc<ServerConfig>, stalled: bool) -> Self {
+        let tls = ServerConnection::new(config).expect("TLS");
+        Self {
+            stream,
+            tls,
+            plain: Vec::new(),
+            upgraded: false,
+            stalled,
+            sequence: 0,
+            chunks: [0; 2],
+            stamps: [None; 2],
+        }
+    }
+
+    /// Read all there is; false when the connection is over.
+    fn serve(&mut self, totals: &mut Totals) -> bool {
+        if self.stalled && self.upgraded {
+            return true;
+        }
+        loop {
+            match self.tls.read_tls(&mut self.stream) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+            match self.tls.process_new_packets() {
+                Ok(state) => {
+                    let at = self.plain.len();
+                    self.plain.resize(at + state.plaintext_bytes_to_read(), 0);
+                    if self.tls.reader().read_exact(&mut self.plain[at..]).is_err() {
+                        return false;
+                    }
+                }
+                Err(_) => return false,
+            }
+            if !self.parse(totals) {
+                return false;
+            }
+            if self.stalled && self.upgraded {
+                break;
+            }
+        }
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut self.stream) {
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn parse(&mut self, totals: &mut Totals) -> bool {
+        let mut at = 0;
+        if !self.upgraded {
+            let Some(end) = find(&self.plain, b"\r\n\r\n") else {
+                return true;
+            };
+            let head = String::from_utf8_lossy(&self.plain[..end]).into_owned();
+            let key = head
+                .lines()
+                .find_map(|l| {
+                    l.split_once(':')
+                        .filter(|(k, _)| k.eq_ignore_ascii_case("sec-websocket-key"))
+                })
+                .map(|(_, v)| v.trim().to_owned());
+            let Some(key) = key else { return false };
+            let digest = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+            let accept = base64::engine::general_purpose::STANDARD.encode(digest);
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+            );
+            self.tls
+                .writer()
+                .write_all(answer.as_bytes())
+                .expect("TLS buffer");
+            self.upgraded = true;
+            at = end + 4;
+        }
+        while let Some((opcode, start, end)) = unmask(&mut self.plain[at..]) {
+            let (from, to) = (at + start, at + end);
+            match opcode {
+                1 => {
+                    let now = now_ns();
+                    let message = self.plain[from..to].to_vec();
+                    self.message(&message, now, totals);
+                }
+                8 => {
+                    self.tls
+                        .writer()
+                        .write_all(&[0x88, 2, 0x03, 0xE8])
+                        .expect("TLS buffer");
+                }
+                9 => {
+                    let mut pong = vec![0x8A, (to - from) as u8];
+                    pong.extend_from_slice(&self.plain[from..to]);
+                    self.tls.writer().write_all(&pong).expect("TLS buffer");
+                }
+                _ => {}
+            }
+            at = to;
+        }
+        self.plain.drain(..at);
+        true
+    }
+
+    fn message(&mut self, text: &[u8], now: u64, totals: &mut Totals) {
+        let event = field(text, b"\"event\":\"").unwrap_or(b"");
+        if event == b"connected" {
+            totals.streams += 1;
+            return;
+        }
+        let sequence = number(field(text, b"\"sequenceNumber\":\""));
+        if sequence != self.sequence + 1 {
+            totals.sequence_errors += 1;
+        }
+        self.sequence = sequence;
+        match event {
+            b"stop" => totals.stopped += 1,
+            b"media" => {
+                totals.frames += 1;
+                let track = usize::from(field(text, b"\"track\":\"") == Some(b"outbound"));
+                let chunk = number(field(text, b"\"chunk\":\""));
+                if chunk != self.chunks[track] + 1 {
+                    totals.chunk_errors += 1;
+                }
+                self.chunks[track] = chunk;
+                let mut payload = [0u8; PAYLOAD + 8];
+                let encoded = field(text, b"\"payload\":\"").unwrap_or(b"");
+                let length = base64::engine::general_purpose::STANDARD
+                    .decode_slice(encoded, &mut payload)
+                    .unwrap_or(0);
+                let Some(stamp) = Stamp::read(&payload[..length]) else {
+                    totals.silent += 1;
+                    return;
+                };
+                if self.stamps[track].is_some_and(|last| stamp.seq != last + 1) {
+                    totals.stamp_gaps += 1;
+                }
+                self.stamps[track] = Some(stamp.seq);
+                if stamp.counts {
+                    totals.counted += 1;
+                    totals.latency.add(now.saturating_sub(stamp.sent_ns));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Unmask the first whole frame in place: its opcode and where its payload lies.
+fn unmask(bytes: &mut [u8]) -> Option<(u8, usize, usize)> {
+    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
+    let (length, mut at) = match second & 0x7F {
+        126 => (
+            u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
+            4,
+        ),
+        127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?), 10),
+        n => (u64::from(n), 2),
+    };
+    let mask: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    at += 4;
+    let end = at + length as usize;
+    let payload = bytes.get_mut(at..end)?;
+    for (i, byte) in payload.iter_mut().enumerate() {
+        *byte ^= mask[i & 3];
+    }
+    Some((first & 0x0F, at, end))
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|w| w == what)
+}
+
+/// The text from `key` to the next quote.
+fn field<'a>(text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let start = find(text, key)? + key.len();
+    let rest = &text[start..];
+    Some(&rest[..rest.iter().position(|b| *b == b'"')?])
+}
+
+fn number(digits: Option<&[u8]>) -> u64 {
+    digits
+        .and_then(|d| std::str::from_utf8(d).ok()?.parse().ok())
+        .unwrap_or(0)
+}
