@@ -56,7 +56,7 @@ from .handles import (
     User,
 )
 from .inbox import Inbox, InboxOverflow
-from .ports import EventSource, LegHandle, MediaCore, SipCore
+from .ports import EngineError, EventSource, LegHandle, MediaCore, SipCore
 
 __all__ = [
     "Admission",
@@ -72,6 +72,7 @@ __all__ = [
     "DialogId",
     "Direction",
     "DtmfPressed",
+    "EngineError",
     "Event",
     "EventSource",
     "FlowClosed",

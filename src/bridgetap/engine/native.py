@@ -6,7 +6,8 @@ Only `cli` and the phone import this: everything else runs without the Rust core
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from bridgetap import _engine
 from bridgetap.errors import BridgetapError
@@ -32,7 +33,23 @@ from .handles import (
     Track,
     User,
 )
-from .ports import LegHandle
+from .ports import EngineError, LegHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def translated(command: Callable[P, R]) -> Callable[P, R]:
+    """What the compiled core refuses is refused in our own words' tree."""
+
+    @wraps(command)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except _engine.EngineError as error:
+            raise EngineError(str(error)) from None
+
+    return call
 
 
 def open_core(sip: SipConfig, media: MediaConfig) -> Core:
@@ -67,18 +84,21 @@ class NativeEvents:
 class NativeSip:
     """The SIP thread."""
 
+    @translated
     def __init__(self, config: SipConfig, events: _engine.Events) -> None:
         self._sip = _engine.Sip(_engine.SipConfig(**_keywords(config)), events)
 
     def addresses(self) -> list[str]:
         return self._sip.addresses()
 
+    @translated
     def set_admission(self, *, trunks: Sequence[Admission], users: Sequence[User]) -> None:
         self._sip.set_admission(
             trunks=[_engine.Admission(network=trunk.network, trunk=trunk.trunk) for trunk in trunks],
             users=[_engine.User(username=user.username, ha1=user.ha1, ha1_sha256=user.ha1_sha256) for user in users],
         )
 
+    @translated
     def invite(
         self,
         *,
@@ -106,6 +126,7 @@ class NativeSip:
             )
         )
 
+    @translated
     def progress(
         self,
         dialog: DialogId,
@@ -118,15 +139,19 @@ class NativeSip:
     ) -> None:
         self._sip.progress(dialog, status=status, reason=reason, headers=headers or [], body=body, reliable=reliable)
 
+    @translated
     def answer(self, dialog: DialogId, *, body: bytes, headers: Headers | None = None) -> None:
         self._sip.answer(dialog, body=body, headers=headers or [])
 
+    @translated
     def reject(self, dialog: DialogId, *, status: int, reason: str = "", headers: Headers | None = None) -> None:
         self._sip.reject(dialog, status=status, reason=reason, headers=headers or [])
 
+    @translated
     def ack(self, dialog: DialogId, *, body: bytes = b"") -> None:
         self._sip.ack(dialog, body=body)
 
+    @translated
     def reoffer(
         self,
         dialog: DialogId,
@@ -137,6 +162,7 @@ class NativeSip:
     ) -> None:
         self._sip.reoffer(dialog, method=method, body=body, headers=headers or [])
 
+    @translated
     def request(
         self,
         *,
@@ -170,6 +196,7 @@ class NativeSip:
             )
         )
 
+    @translated
     def respond(
         self,
         request: RequestId,
@@ -181,6 +208,7 @@ class NativeSip:
     ) -> None:
         self._sip.respond(request, status=status, reason=reason, headers=headers or [], body=body)
 
+    @translated
     def hang_up(self, dialog: DialogId, *, headers: Headers | None = None) -> None:
         self._sip.hang_up(dialog, headers=headers or [])
 
@@ -197,12 +225,15 @@ class NativeSip:
 class NativeMedia:
     """The media threads."""
 
+    @translated
     def __init__(self, config: MediaConfig, events: _engine.Events) -> None:
         self._media = _engine.Media(_engine.MediaConfig(**_keywords(config)), events)
 
+    @translated
     def open_leg(self, *, address: str, label: str = "") -> LegHandle:
         return NativeLeg(self._media.open_leg(address=address, label=label))
 
+    @translated
     def load_prompt(self, pcm: bytes, *, rate: int) -> PromptId:
         return PromptId(self._media.load_prompt(pcm, rate=rate))
 
@@ -234,15 +265,18 @@ class NativeLeg:
     def ssrc(self) -> int:
         return self.handle.ssrc
 
+    @translated
     def configure(self, media: LegMedia) -> None:
         self.handle.configure(_engine.LegMedia(**_keywords(media)))
 
+    @translated
     def play(self, prompts: Sequence[PromptId], *, loop: int = 1) -> PlayId:
         return PlayId(self.handle.play(list(prompts), loop=loop))
 
     def stop_play(self) -> None:
         self.handle.stop_play()
 
+    @translated
     def bridge(self, other: LegHandle) -> None:
         if not isinstance(other, NativeLeg):
             raise MixedCores
@@ -251,15 +285,18 @@ class NativeLeg:
     def unbridge(self) -> None:
         self.handle.unbridge()
 
+    @translated
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> PlayId:
         return PlayId(self.handle.send_dtmf(digits, duration_ms=duration_ms, gap_ms=gap_ms))
 
+    @translated
     def fork(self, target: ForkTarget) -> ForkId:
         return ForkId(self.handle.fork(_engine.ForkTarget(**_keywords(target))))
 
     def stop_fork(self, fork: ForkId) -> None:
         self.handle.stop_fork(fork)
 
+    @translated
     def record(self, path: str, *, tracks: Sequence[Track]) -> RecordId:
         return RecordId(self.handle.record(path, tracks=list(tracks)))
 

@@ -6,6 +6,8 @@ The words are those of `_engine.pyi`, which says what each command does and what
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+from bridgetap.errors import BridgetapError
+
 from .events import Event, LegStats
 from .handles import (
     Admission,
@@ -24,6 +26,10 @@ from .handles import (
     Track,
     User,
 )
+
+
+class EngineError(BridgetapError):
+    """What the core refused, with the place, the value and the rule in its text."""
 
 
 class EventSource(Protocol):
