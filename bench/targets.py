@@ -1,0 +1,162 @@
+"""What is measured: the floor program, and Bridgetap itself as a user would start it."""
+
+import json
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench.cores import Cores
+from bench.process import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Binaries, certificates and ports of a run."""
+
+    folder: Path
+    binaries: Path
+    ca: Path
+    certificate: Path
+    key: Path
+    server_port: int
+    callee_port: int
+    http_port: int
+
+    def binary(self, name: str) -> Path:
+        return self.binaries / name
+
+
+class Target(Protocol):
+    """Something that answers, bridges and forks."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def forks(self) -> bool: ...
+    def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least that can be done: `floor --fork MODE`."""
+
+    mode: str = "immediate"
+
+    @property
+    def name(self) -> str:
+        return f"floor, {self.mode}"
+
+    @property
+    def forks(self) -> bool:
+        return self.mode != "none"
+
+    def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
+        program = Program.start(
+            cores.measured,
+            str(work.binary("floor")),
+            *("--sip-port", str(work.server_port), "--callee", f"127.0.0.1:{work.callee_port}"),
+            *("--fork", self.mode, "--sink-port", str(sink_port), "--ca", str(work.ca)),
+        )
+        program.line()
+        return program
+
+
+@dataclass(frozen=True, slots=True)
+class Bridgetap:
+    """`bridgetap serve` with one flow: fork both tracks, then connect the call."""
+
+    forks: bool = True
+
+    @property
+    def name(self) -> str:
+        return "bridgetap" if self.forks else "bridgetap, no fork"
+
+    def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
+        folder = work.folder / "server"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "flow.json").write_text(json.dumps(self._flow(work, sink_port)))
+        (folder / "bridgetap.toml").write_text(_configuration(work))
+        command = (sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml"))
+        program = Program.start(cores.measured, *command, cwd=folder, log=work.folder / "server.log")
+        _wait_until_ready(work.http_port, program)
+        return program
+
+    def _flow(self, work: Workplace, sink_port: int) -> dict[str, object]:
+        fork = {
+            "name": "fork",
+            "type": "fork-stream",
+            "transitions": [{"event": "next", "next": "connect"}],
+            "properties": {
+                "stream_action": "start",
+                "stream_name": "bench",
+                "stream_transport_type": "websocket",
+                "stream_url": f"wss://localhost:{sink_port}/media",
+                "stream_track": "both_tracks",
+            },
+        }
+        connect = {
+            "name": "connect",
+            "type": "connect-call-to",
+            "transitions": [{"event": "callCompleted"}, {"event": "hangup"}],
+            "properties": {"noun": "sip", "sip_endpoint": f"sip:callee@127.0.0.1:{work.callee_port}"},
+        }
+        first = "fork" if self.forks else "connect"
+        trigger = {
+            "name": "Trigger",
+            "type": "trigger",
+            "transitions": [{"event": "incomingCall", "next": first}],
+            "properties": {},
+        }
+        states = [trigger, fork, connect] if self.forks else [trigger, connect]
+        return {"description": "bench", "states": states, "initial_state": "Trigger"}
+
+
+def _configuration(work: Workplace) -> str:
+    return f"""
+[sip]
+listen = ["udp://127.0.0.1:{work.server_port}"]
+[media]
+threads = 1
+[http]
+listen = "127.0.0.1:{work.http_port}"
+[streams]
+trusted_ca = "{work.ca}"
+allow_networks = ["127.0.0.0/8"]
+[[numbers]]
+number = "*"
+flow = "flow.json"
+[[trunks]]
+name = "load"
+uri = "sip:127.0.0.1:{work.callee_port}"
+match = ["+"]
+allow_from = ["127.0.0.1/32"]
+max_calls = 5000
+"""
+
+
+def _wait_until_ready(port: int, program: Program, *, within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if program.process.poll() is not None:
+            raise RuntimeError(f"the server ended with {program.process.returncode}: see its log")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"the server was not ready within {within_s} s")
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port of 127.0.0.1 that is free now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
