@@ -87,11 +87,11 @@ def dtmf_digits(text: str) -> str:
     return "".join(out)
 
 
-def _silence(seconds: float, rate: Rate) -> array[int]:
+def _silence(seconds: float, rate: Rate) -> "array[int]":
     return array("h", bytes(2 * round(seconds * rate)))
 
 
-def _tone(hertz: tuple[int, ...], seconds: float, rate: Rate) -> array[int]:
+def _tone(hertz: tuple[int, ...], seconds: float, rate: Rate) -> "array[int]":
     count, ramp = round(seconds * rate), round(_RAMP_S * rate)
     out = array("h", bytes(2 * count))
     for n in range(count):
