@@ -1,0 +1,46 @@
+"""The configuration: one TOML file, the environment over it, parsed into real types or refused whole."""
+
+from .account import Account, derive_sid, open_account
+from .base import Section
+from .calls import CallsSettings, StreamsSettings, VoiceSettings
+from .directory import NumberSettings, TrunkSettings, UserSettings
+from .model import Settings
+from .nearest import tables
+from .network import CODECS, Codec, HttpSettings, MediaSettings, SipSettings
+from .numbers import ANY, E164, Number, normalise_number
+from .problems import InvalidSettings, SettingProblem
+from .server import AccountSettings, LogSettings, StoreSettings
+from .values import Address, HostPort, ListenAddress, Network
+
+__all__ = [
+    "ANY",
+    "CODECS",
+    "E164",
+    "Account",
+    "AccountSettings",
+    "Address",
+    "CallsSettings",
+    "Codec",
+    "HostPort",
+    "HttpSettings",
+    "InvalidSettings",
+    "ListenAddress",
+    "LogSettings",
+    "MediaSettings",
+    "Network",
+    "Number",
+    "NumberSettings",
+    "Section",
+    "SettingProblem",
+    "Settings",
+    "SipSettings",
+    "StoreSettings",
+    "StreamsSettings",
+    "TrunkSettings",
+    "UserSettings",
+    "VoiceSettings",
+    "derive_sid",
+    "normalise_number",
+    "open_account",
+    "tables",
+]

@@ -1,0 +1,90 @@
+"""`[calls]`, `[streams]`, `[voice]`: what happens on a call."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from .base import Section, broken
+from .values import Cidr, CommaList, FilePath, HttpUrl
+
+
+class CallsSettings(Section):
+    """Calls."""
+
+    max_calls: int = Field(default=1000, ge=1, le=100_000, description="Calls at a time; the next INVITE gets 503.")
+    ring_timeout_s: int = Field(
+        default=30, ge=1, le=600, description="How long a dialled party rings where the flow does not say."
+    )
+    time_limit_s: int = Field(default=14_400, ge=1, le=86_400, description="Longest call where the flow does not say.")
+    drain_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="How long live calls may go on after SIGTERM before they are ended."
+    )
+
+
+class StreamsSettings(Section):
+    """Forks of call audio to `wss://` servers."""
+
+    trusted_ca: FilePath | None = Field(
+        default=None, description="PEM file with authorities trusted beside the system's."
+    )
+    system_roots: bool = Field(default=True, description="Whether the system's authorities are trusted.")
+    sign_empty_path: bool = Field(
+        default=False,
+        description="A URL without a path is signed as written (`wss://host`); otherwise as requested (`wss://host/`).",
+    )
+    allow_query: bool = Field(
+        default=False, description="Keep a stream URL's query; otherwise it is dropped with a warning."
+    )
+    max_tracks_per_call: int = Field(default=4, ge=1, le=64, description="Tracks forked at a time from one call.")
+    connect_timeout_ms: int = Field(
+        default=5000, ge=100, le=60_000, description="DNS, TCP, TLS and upgrade together; then 31901."
+    )
+    handshakes_per_second: int = Field(default=200, ge=1, description="New connections a second; the rest wait.")
+    close_drain_ms: int = Field(
+        default=5000, ge=0, le=60_000, description="How long queued audio may still be sent after Stop or hang-up."
+    )
+    max_lag_ms: int = Field(
+        default=5000, ge=200, le=60_000, description="How far a far end may be behind before audio is dropped (31930)."
+    )
+    capture_from: Literal["open", "create"] = Field(
+        default="open", description="Fork audio from the opened connection on, or from the widget on (sent as a burst)."
+    )
+    allow_networks: Annotated[tuple[Cidr, ...], CommaList] = Field(
+        default=(), description="Networks that streams may always connect to."
+    )
+    deny_networks: Annotated[tuple[Cidr, ...], CommaList] = Field(
+        default=(), description="Networks that streams may not connect to (31904)."
+    )
+
+
+class VoiceSettings(Section):
+    """Text to speech."""
+
+    provider: Literal["auto", "espeak", "http", "command", "none"] = Field(
+        default="auto", description="Who speaks; `auto` is espeak-ng where installed, else none."
+    )
+    language: str = Field(
+        default="en-US", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$", description="Language of a voice that names none."
+    )
+    sex: Literal["female", "male"] = Field(default="female", description="Sex of a voice that names none.")
+    url: HttpUrl | None = Field(default=None, description="Where the `http` provider posts the text.")
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Headers of that request, such as the service's key."
+    )
+    command: Annotated[tuple[str, ...], CommaList] = Field(
+        default=(), description="Program of the `command` provider and its arguments."
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=120, description="How long speech may take to come.")
+    max_prompt_s: float = Field(default=3600.0, gt=0, description="Longest prompt, spoken or from a file.")
+    max_prompt_bytes: int = Field(default=67_108_864, ge=1024, description="Largest audio file fetched for a prompt.")
+    cache_bytes: int = Field(
+        default=67_108_864, ge=0, description="Memory for prompts kept ready; least recently used go first."
+    )
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> "VoiceSettings":
+        if self.provider == "http" and self.url is None:
+            raise broken("url", 'required, because provider is "http"')
+        if self.provider == "command" and not self.command:
+            raise broken("command", 'required, because provider is "command"')
+        return self
