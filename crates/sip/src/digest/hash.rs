@@ -92,9 +92,9 @@ impl Ha1 {
         })
     }
 
-    /// The algorithm this was made with.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// As it is stored.
+    pub fn to_hex(&self) -> String {
+        self.hex.clone()
     }
 
     /// The `response` value that proves knowledge of this HA1 (RFC 7616 §3.4.1).
