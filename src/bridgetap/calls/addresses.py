@@ -1,4 +1,4 @@
-"""SIP addresses as calls need them: URIs, name-addr headers, telephone numbers (RFC 3261 §19.1, §20.10)."""
+"""SIP addresses as calls need them: URIs, name-addr headers (RFC 3261 §19.1, §20.10)."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +8,10 @@ from urllib.parse import unquote
 
 from bridgetap.errors import InvalidInput
 
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-
 _SCHEME = re.compile(r"(sips?|tel):", re.IGNORECASE)
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]|%[0-9A-Fa-f]{2})*")
 _USER_UNSAFE = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
-_SEPARATORS = re.compile(r"[\s().\-/]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,24 +111,6 @@ class NameAddr:
             display = '"' + self.display.replace("\\", "\\\\").replace('"', '\\"') + '" '
         tail = "".join(f";{name}={value}" if value else f";{name}" for name, value in self.parameters.items())
         return f"{display}<{self.uri}>{tail}"
-
-
-def normalise_number(text: str) -> str:
-    """A dialled or configured number as E.164 where it can be told, else as it stands.
-
-    `+1 (555) 123-0000`, `0015551230000` and `tel:+15551230000` are all `+15551230000`. A number
-    without a country stays as dialled: which country is meant is the configuration's business.
-    """
-    bare = text.strip()
-    for prefix in ("tel:", "sip:"):
-        bare = bare.removeprefix(prefix)
-    bare = bare.split(";", 1)[0].split("@", 1)[0]
-    digits = _SEPARATORS.sub("", bare)
-    if digits.startswith("00") and re.fullmatch(r"00[1-9][0-9]{6,14}", digits):
-        return "+" + digits[2:]
-    if re.fullmatch(r"\+?[0-9*#]+", digits):
-        return digits
-    return bare
 
 
 def header(headers: list[tuple[str, str]], name: str) -> str | None:

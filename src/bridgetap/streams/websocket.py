@@ -24,7 +24,7 @@ class StreamPolicy:
 
     max_tracks_per_call: int = 4
     allow_query: bool = False
-    sign_empty_path: bool = False  # sign `wss://host/` where the URL says `wss://host`
+    sign_empty_path: bool = False  # sign `wss://host` as written, not `wss://host/` as requested
     max_lag_ms: int = 5000
     capture_from: Literal["open", "create"] = "open"
 
@@ -74,7 +74,7 @@ def handshake(
 
 def signed_url(url: StreamUrl, policy: StreamPolicy) -> str:
     """What the signature is made over: no default port, the path as configured (spec/twilio §6.1)."""
-    if not url.path and policy.sign_empty_path:
+    if not url.path and not policy.sign_empty_path:
         url = StreamUrl(host=url.host, port=url.port, path="/", query=url.query)
     return str(url)
 

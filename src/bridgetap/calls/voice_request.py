@@ -1,0 +1,54 @@
+"""The parameters of a voice request: what a flow sees as `trigger.call.*` (spec/twilio §6.2)."""
+
+from collections.abc import Mapping
+
+from bridgetap.engine import IncomingCall
+from bridgetap.errors import InvalidInput
+
+from .addresses import NameAddr, header
+from .routing import shown_party
+
+API_VERSION = "2010-04-01"
+PARTIES = ("From", "To", "Caller", "Called")
+PLACES = ("City", "State", "Zip", "Country")
+
+
+def voice_parameters(
+    *, account_sid: str, call_sid: str, status: str, direction: str, from_: str, to: str, sip: IncomingCall | None
+) -> dict[str, str]:
+    """`sip` is the INVITE that brought the call, where there was one."""
+    parameters = {
+        "AccountSid": account_sid,
+        "ApiVersion": API_VERSION,
+        "CallSid": call_sid,
+        "CallStatus": status,
+        "Direction": direction,
+        "From": from_,
+        "To": to,
+        "Caller": from_,
+        "Called": to,
+    }
+    parameters |= {f"{party}{place}": "" for party in PARTIES for place in PLACES}
+    if sip is not None:
+        parameters |= _sip_parameters(sip)
+    return parameters
+
+
+def _sip_parameters(call: IncomingCall) -> Mapping[str, str]:
+    to = NameAddr.parse(call.to, place="To").uri
+    parameters = {
+        "SipCallId": call.call_id,
+        "SipDomain": to.host,
+        "SipSourceIp": call.source.rpartition(":")[0].strip("[]"),
+    }
+    if call.user is not None:
+        parameters["SipUsername"] = call.user
+    for name, value in call.headers:
+        if name.lower().startswith("x-"):
+            parameters.setdefault(f"SipHeader_{name}", value)
+    if forwarded := header(call.headers, "Diversion"):
+        try:
+            parameters["ForwardedFrom"] = shown_party(NameAddr.parse(forwarded).uri)
+        except InvalidInput:
+            parameters["ForwardedFrom"] = forwarded
+    return parameters
