@@ -1,0 +1,153 @@
+"""Kamailio in the two parts our tests need of it: a TLS front for peers that speak no TLS, and a server
+that challenges with SHA-256 (RFC 8760)."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .programs import Running, free_port_both, listens, need, running
+
+MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+
+_HEAD = """
+debug=2
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=1
+auto_aliases=no
+dns=no
+rev_dns=no
+mpath="{modules}"
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "maxfwd.so"
+"""
+
+
+@contextmanager
+def tls_front(
+    folder: Path, *, certificate: Path, key: Path, ca: Path, target_tls_port: int
+) -> Iterator[tuple[int, Running]]:
+    """UDP and TCP in on one port (yielded), TLS out to `target_tls_port`, record-routed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port, tls_port = free_port_both(), free_port_both()
+    (folder / "tls.cfg").write_text(
+        f"""
+[server:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {key}
+[client:default]
+method = TLSv1.2+
+verify_certificate = yes
+require_certificate = yes
+ca_list = {ca}
+"""
+    )
+    config = (
+        _HEAD.format(modules=MODULES)
+        + f"""
+enable_tls=yes
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+listen=tls:127.0.0.1:{tls_port}
+loadmodule "tls.so"
+modparam("tls", "config", "{folder}/tls.cfg")
+modparam("rr", "enable_double_rr", 1)
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (has_totag()) {{
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (is_method("ACK")) {{ t_relay(); exit; }}
+        sl_send_reply("404", "Not Here"); exit;
+    }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (is_method("INVITE")) record_route();
+    $du = "sip:127.0.0.1:{target_tls_port};transport=tls";
+    if (!t_relay()) sl_reply_error();
+}}
+"""
+    )
+    with _kamailio(folder, config, port) as program:
+        yield port, program
+
+
+@contextmanager
+def digest_server(
+    folder: Path, *, username: str, password: str, realm: str = "carrier"
+) -> Iterator[tuple[int, Running]]:
+    """Takes REGISTER and INVITE only with a right SHA-256 digest; answers INVITE with 486, so that a test can tell
+    "let in" from "kept out". Yields its UDP and TCP port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port_both()
+    config = (
+        _HEAD.format(modules=MODULES)
+        + f"""
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+loadmodule "auth.so"
+modparam("auth", "algorithm", "SHA-256")
+modparam("auth", "nonce_expire", 60)
+
+request_route {{
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (is_method("ACK")) exit;
+    if (is_method("REGISTER|INVITE")) {{
+        if (!pv_www_authenticate("{realm}", "{password}", "0")) {{
+            www_challenge("{realm}", "1");
+            exit;
+        }}
+        if ($au != "{username}") {{ sl_send_reply("403", "Wrong User"); exit; }}
+        if (is_method("REGISTER")) {{
+            append_to_reply("Contact: $hdr(Contact);expires=60\\r\\n");
+            sl_send_reply("200", "Registered"); exit;
+        }}
+        sl_send_reply("486", "Busy Here"); exit;
+    }}
+    sl_send_reply("405", "Not Allowed");
+}}
+"""
+    )
+    with _kamailio(folder, config, port) as program:
+        yield port, program
+
+
+@contextmanager
+def _kamailio(folder: Path, config: str, port: int) -> Iterator[Running]:
+    binary = need("kamailio")
+    (folder / "kamailio.cfg").write_text(config)
+    command = [
+        binary,
+        "-f",
+        str(folder / "kamailio.cfg"),
+        "-DD",
+        "-E",
+        "-Y",
+        str(folder),
+        "-w",
+        str(folder),
+        "-m",
+        "64",
+        "-M",
+        "8",
+    ]
+    with running(command, folder / "kamailio.log") as program:
+        program.wait_for(lambda: listens(port) or _udp_taken(port), "Kamailio's port")
+        yield program
+
+
+def _udp_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
