@@ -11,16 +11,21 @@
 //! `flow_closed(now, FlowId)`, `command(now, Command)`, `handle_timeout(now)`. After any of them
 //! drain `poll_output()`, then sleep until `next_timeout()`.
 
+pub mod admission;
 pub mod config;
 pub mod digest;
+pub mod framing;
+pub mod gate;
 mod headers;
 mod ids;
 pub mod message;
 mod method;
+pub mod notices;
 mod parse;
 pub mod status;
 mod text;
 pub mod types;
+pub mod value;
 
 pub use config::{Addresses, Config, Listener};
 pub use headers::Headers;
