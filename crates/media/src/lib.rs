@@ -4,12 +4,19 @@
 //! come out. A [`Shard`] is everything one media thread owns; the thread feeds it datagrams,
 //! [`Command`]s and timeouts, and carries out what the shard asks of its [`Sink`].
 
+mod clock;
 mod command;
 mod config;
 mod event;
 mod fork;
+mod g711;
+mod g722;
 mod ids;
 mod prompt;
+mod reception;
+mod resample;
+mod rtp;
+mod seq;
 mod shard;
 mod sink;
 

@@ -1,0 +1,90 @@
+//! G.722 at 64 kbit/s: 16 kHz samples to one byte a pair and back (ITU-T G.722, mode 1).
+//!
+//! Names follow the Recommendation's blocks (BLOCK4L, QUANTL, …) so that it can be read beside
+//! the code. No allocation; one state is some 200 bytes.
+
+mod band;
+mod tables;
+
+use band::{Band, high_bits, low_bits};
+use tables::{QM2, QM4, QM6, QMF};
+
+/// The delay line of the quadrature mirror filter (§3.1, §4.4).
+type Qmf = [i32; 24];
+
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    low: Band,
+    high: Band,
+    qmf: Qmf,
+}
+
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    low: Band,
+    high: Band,
+    qmf: Qmf,
+}
+
+impl Encoder {
+    pub fn new() -> Self {
+        Self {
+            low: Band::low(),
+            high: Band::high(),
+            qmf: [0; 24],
+        }
+    }
+
+    /// Two samples at 16 kHz, earlier one first.
+    pub fn pair(&mut self, pair: [i16; 2]) -> u8 {
+        self.qmf.copy_within(2.., 0);
+        self.qmf[22] = i32::from(pair[0]);
+        self.qmf[23] = i32::from(pair[1]);
+        let (mut odd, mut even) = (0, 0);
+        for (i, taps) in self.qmf.chunks_exact(2).enumerate() {
+            odd += taps[0] * QMF[i];
+            even += taps[1] * QMF[11 - i];
+        }
+        let low = low_bits(&self.low, (even + odd) >> 14);
+        self.low.adapt_low(low >> 2, QM4[low >> 2]);
+        let high = high_bits(&self.high, (even - odd) >> 14);
+        self.high.adapt_high(high, QM2[high]);
+        (high << 6 | low) as u8
+    }
+}
+
+impl Decoder {
+    pub fn new() -> Self {
+        Self {
+            low: Band::low(),
+            high: Band::high(),
+            qmf: [0; 24],
+        }
+    }
+
+    /// One byte to two samples at 16 kHz, earlier one first.
+    pub fn byte(&mut self, code: u8) -> [i16; 2] {
+        let low = usize::from(code & 0x3F);
+        let high = usize::from(code >> 6);
+        let low_out = self.low.reconstruct(QM6[low]);
+        self.low.adapt_low(low >> 2, QM4[low >> 2]);
+        let high_out = self.high.reconstruct(QM2[high]);
+        self.high.adapt_high(high, QM2[high]);
+
+        self.qmf.copy_within(2.., 0);
+        self.qmf[22] = low_out + high_out;
+        self.qmf[23] = low_out - high_out;
+        let (mut first, mut second) = (0, 0);
+        for (i, taps) in self.qmf.chunks_exact(2).enumerate() {
+            second += taps[0] * QMF[i];
+            first += taps[1] * QMF[11 - i];
+        }
+        [
+            band::saturate(first >> 11) as i16,
+            band::saturate(second >> 11) as i16,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

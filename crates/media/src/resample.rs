@@ -1,0 +1,173 @@
+//! 8 kHz to 16 kHz and back: one linear-phase half-band filter, in its polyphase form.
+//!
+//! 47 taps (Kaiser window, β 5.2): flat within 0.5 dB to 3.6 kHz, 55 dB down from 4.6 kHz. Every
+//! second tap of a half-band filter is zero except the middle one, so one phase is a plain delay.
+
+/// The taps beside the middle, outward, doubled: Q15, mirrored on the other side.
+const SIDE: [i32; 12] = [
+    20776, -6684, 3733, -2390, 1601, -1079, 716, -459, 279, -156, 76, -28,
+];
+const TAPS: usize = 2 * SIDE.len();
+
+/// The last samples of one phase, twice in a row so that a window never wraps.
+#[derive(Debug, Clone)]
+struct History {
+    samples: [i16; 2 * TAPS],
+    at: usize,
+}
+
+impl History {
+    const fn new() -> Self {
+        Self {
+            samples: [0; 2 * TAPS],
+            at: 0,
+        }
+    }
+
+    fn push(&mut self, sample: i16) {
+        self.at = (self.at + 1) % TAPS;
+        self.samples[self.at] = sample;
+        self.samples[self.at + TAPS] = sample;
+    }
+
+    /// The last `TAPS` samples, oldest first.
+    fn window(&self) -> &[i16] {
+        &self.samples[self.at + 1..=self.at + TAPS]
+    }
+
+    /// The sample `TAPS / 2` before the newest.
+    fn middle(&self) -> i16 {
+        self.samples[self.at + TAPS / 2]
+    }
+
+    /// The side taps over the window: twice the odd phase of the filter.
+    fn filtered(&self) -> i32 {
+        let (older, newer) = self.window().split_at(TAPS / 2);
+        SIDE.iter()
+            .zip(older.iter().rev().zip(newer))
+            .map(|(&tap, (&before, &after))| tap * (i32::from(before) + i32::from(after)))
+            .sum()
+    }
+}
+
+/// 8 kHz to 16 kHz.
+#[derive(Debug, Clone)]
+pub struct Upsampler(History);
+
+impl Upsampler {
+    pub const fn new() -> Self {
+        Self(History::new())
+    }
+
+    pub fn sample(&mut self, sample: i16) -> [i16; 2] {
+        self.0.push(sample);
+        let between = saturate((self.0.filtered() + (1 << 14)) >> 15);
+        [self.0.middle(), between]
+    }
+}
+
+/// 16 kHz to 8 kHz.
+#[derive(Debug, Clone)]
+pub struct Downsampler {
+    even: History,
+    odd: History,
+}
+
+impl Downsampler {
+    pub const fn new() -> Self {
+        Self {
+            even: History::new(),
+            odd: History::new(),
+        }
+    }
+
+    pub fn pair(&mut self, pair: [i16; 2]) -> i16 {
+        self.even.push(pair[0]);
+        let middle = i32::from(self.even.middle()) << 15;
+        let sum = self.odd.filtered();
+        self.odd.push(pair[1]);
+        saturate((middle + sum + (1 << 15)) >> 16)
+    }
+}
+
+fn saturate(value: i32) -> i16 {
+    value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(rate: f64, hz: f64, n: usize) -> i16 {
+        (10_000.0 * (std::f64::consts::TAU * hz * n as f64 / rate).sin()) as i16
+    }
+
+    fn rms(samples: &[i16]) -> f64 {
+        (samples.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / samples.len() as f64).sqrt()
+    }
+
+    fn gain_db(got: &[i16]) -> f64 {
+        20.0 * (rms(&got[100..]) / (10_000.0 / 2.0_f64.sqrt())).log10()
+    }
+
+    #[test]
+    fn the_speech_band_passes_both_ways() {
+        for hz in [100.0, 440.0, 1000.0, 2500.0, 3400.0] {
+            let mut up = Upsampler::new();
+            let wide: Vec<i16> = (0..1600)
+                .flat_map(|n| up.sample(tone(8000.0, hz, n)))
+                .collect();
+            assert!(gain_db(&wide).abs() < 0.3, "up {hz}: {}", gain_db(&wide));
+            let mut down = Downsampler::new();
+            let narrow: Vec<i16> = (0..1600)
+                .map(|n| down.pair([tone(16000.0, hz, 2 * n), tone(16000.0, hz, 2 * n + 1)]))
+                .collect();
+            assert!(
+                gain_db(&narrow).abs() < 0.3,
+                "down {hz}: {}",
+                gain_db(&narrow)
+            );
+        }
+    }
+
+    #[test]
+    fn what_would_alias_is_stopped() {
+        for hz in [4700.0, 5500.0, 7000.0] {
+            let mut down = Downsampler::new();
+            let narrow: Vec<i16> = (0..1600)
+                .map(|n| down.pair([tone(16000.0, hz, 2 * n), tone(16000.0, hz, 2 * n + 1)]))
+                .collect();
+            assert!(gain_db(&narrow) < -55.0, "{hz}: {}", gain_db(&narrow));
+        }
+    }
+
+    #[test]
+    fn up_and_down_again_is_a_pure_delay() {
+        let input: Vec<i16> = (0..800).map(|n| tone(8000.0, 700.0, n)).collect();
+        let (mut up, mut down) = (Upsampler::new(), Downsampler::new());
+        let output: Vec<i16> = input.iter().map(|&s| down.pair(up.sample(s))).collect();
+        let delay = (0..TAPS * 2)
+            .min_by_key(|&d| {
+                (200..600)
+                    .map(|n| (i64::from(output[n]) - i64::from(input[n - d])).pow(2))
+                    .sum::<i64>()
+            })
+            .unwrap();
+        for n in 200..600 {
+            assert!((i32::from(output[n]) - i32::from(input[n - delay])).abs() < 40);
+        }
+    }
+
+    #[test]
+    fn full_scale_saturates_and_does_not_wrap() {
+        let square = |n: usize| if n % 16 < 8 { i16::MAX } else { i16::MIN };
+        let mut up = Upsampler::new();
+        let output: Vec<i16> = (0..400).flat_map(|n| up.sample(square(n))).collect();
+        for around in output[100..].windows(3).skip(1).step_by(2) {
+            if around[0] == around[2] {
+                let overshoot = (i32::from(around[1]) - i32::from(around[0])).abs();
+                assert!(overshoot < 10_000, "{around:?}");
+            }
+        }
+    }
+}
