@@ -105,13 +105,14 @@ class RawPhone:
             self.cseq += method not in {"ACK", "CANCEL"}
             cseq = self.cseq
         host, port = self.server
+        branch = branch or f"z9hG4bK{next(_ids)}x{time.time_ns()}"
         uri = self.target or f"sip:{self.number}@{host}:{port}"
         content = (
             f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n" if body else "Content-Length: 0\r\n"
         )
         return (
             f"{method} {uri} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.sip_port};branch={branch or f'z9hG4bK{next(_ids)}x{time.time_ns()}'};rport\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.sip_port};branch={branch};rport\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:+15557770001@127.0.0.1>;tag={self.tag}\r\n"
             f"To: {self.dialog_to or f'<sip:{self.number}@{host}>'}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:raw@127.0.0.1:{self.sip_port}>\r\n"

@@ -1,11 +1,11 @@
 """A bad network for RTP: a UDP relay that loses, delays, reorders and repeats packets, the same way for the same seed.
 
-The kernel here has no netem, so the relay stands between a phone and the server: the phone puts the relay's port in its SDP.
+It stands between a phone and the server: the phone puts the relay's port in its SDP. (Not every kernel has netem.)
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -88,26 +88,24 @@ async def faulty_relay(faults: Faults, *, seed: int) -> AsyncIterator[FaultyRela
     """Two ports of loopback and the bad network between them. Set `server` once the server's SDP is known."""
     relay = FaultyRelay(faults, random.Random(seed))
     loop = asyncio.get_running_loop()
-    for side in ("server_side", "phone_side"):
-        hand_over = relay.from_server if side == "server_side" else relay.from_phone
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda hand_over=hand_over: _Side(hand_over), local_addr=("127.0.0.1", 0)
-        )
-        setattr(relay, side, transport)
+    relay.server_side, _ = await loop.create_datagram_endpoint(
+        lambda: _Side(relay.from_server), local_addr=("127.0.0.1", 0)
+    )
+    relay.phone_side, _ = await loop.create_datagram_endpoint(
+        lambda: _Side(relay.from_phone), local_addr=("127.0.0.1", 0)
+    )
     try:
         yield relay
     finally:
-        for transport in (relay.server_side, relay.phone_side):
-            if transport is not None:
-                transport.close()
+        relay.server_side.close()
+        relay.phone_side.close()
 
 
 class _Side(asyncio.DatagramProtocol):
-    def __init__(self, hand_over: object) -> None:
+    def __init__(self, hand_over: Callable[[bytes, tuple[str, int]], None]) -> None:
         self._hand_over = hand_over
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert callable(self._hand_over)
         self._hand_over(data, addr)
 
 
