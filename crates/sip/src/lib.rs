@@ -24,6 +24,7 @@ pub mod notices;
 mod parse;
 pub mod status;
 mod text;
+pub mod trace;
 pub mod types;
 pub mod value;
 
