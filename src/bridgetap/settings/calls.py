@@ -74,7 +74,18 @@ class VoiceSettings(Section):
     command: Annotated[tuple[str, ...], CommaList] = Field(
         default=(), description="Program of the `command` provider and its arguments."
     )
-    timeout_s: float = Field(default=10.0, gt=0, le=120, description="How long speech may take to come.")
+    rate: Literal[8000, 16000] = Field(
+        default=8000, description="Samples a second of prompts; 16000 is better on G.722 and takes twice the memory."
+    )
+    audio_folder: FilePath | None = Field(
+        default=None, description="Folder of the audio files that flows play by path; none: they play by URL only."
+    )
+    ringback: str = Field(
+        default="us", pattern=r"^[a-z]{2}$", description="Country whose ringing tone a caller hears while B rings."
+    )
+    timeout_s: float = Field(
+        default=10.0, gt=0, le=120, description="How long speech or an audio file may take to come."
+    )
     max_prompt_s: float = Field(default=3600.0, gt=0, description="Longest prompt, spoken or from a file.")
     max_prompt_bytes: int = Field(default=67_108_864, ge=1024, description="Largest audio file fetched for a prompt.")
     cache_bytes: int = Field(
