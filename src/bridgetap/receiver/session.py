@@ -1,0 +1,132 @@
+"""One stream's protocol, without a socket: text frames in, checked messages out.
+
+The order is a table; everything that can be counted is counted per track.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from bridgetap.errors import InvalidInput
+
+from .checks import Faults, Series
+from .messages import Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
+from .timing import Lateness
+from .ulaw import FLOOR_DBFS, decode_ulaw, level_dbfs
+
+CHUNK_BYTES = 160
+_LEVEL_CHUNKS = 10  # a level is that of the last 200 ms
+
+
+class State(Enum):
+    """What may come next."""
+
+    NEW = auto()
+    CONNECTED = auto()
+    OPEN = auto()
+    STOPPED = auto()
+
+
+NEXT = {
+    (State.NEW, Connected): State.CONNECTED,
+    (State.CONNECTED, Start): State.OPEN,
+    (State.OPEN, Media): State.OPEN,
+    (State.OPEN, Dtmf): State.OPEN,
+    (State.OPEN, Mark): State.OPEN,
+    (State.OPEN, Stop): State.STOPPED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFigures:
+    """What came of one track. `late` chunks came more than 60 ms after the quickest one's pace."""
+
+    frames: int = 0
+    faults: Faults = field(default_factory=Faults)
+    late: int = 0
+    lateness_ms_p50: float = 0.0
+    lateness_ms_p99: float = 0.0
+    level_dbfs: float = FLOOR_DBFS
+    timestamp_ms: int = 0
+
+
+class Session:
+    """Checks every frame. With `exact` it holds the sender to the protocol to the letter: no
+    unknown keys, 160 bytes a chunk. Numbers that skip or repeat are counted, never an error: a
+    sender that had to drop audio for us must not be cut off for it."""
+
+    def __init__(self, *, exact: bool = False) -> None:
+        self._exact = exact
+        self._state = State.NEW
+        self._numbers = Series()
+        self._tracks: dict[Track, _TrackState] = {}
+        self._start: Start | None = None
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def faults(self) -> Faults:
+        """Of the sequence numbers, which all messages of a socket share."""
+        return self._numbers.faults
+
+    def figures(self) -> dict[Track, TrackFigures]:
+        """Each announced track, whether anything came of it or not."""
+        return {track: state.figures() for track, state in self._tracks.items()}
+
+    def receive(self, text: str | bytes, now: float) -> Message:
+        """One frame, that came at `now` seconds."""
+        message = parse_message(text, exact=self._exact)
+        try:
+            self._state = NEXT[self._state, type(message)]
+        except KeyError:
+            event = type(message).__name__.lower()
+            raise InvalidInput("event", event, f"may not come while {self._state.name.lower()}") from None
+        if isinstance(message, Start):
+            self._start = message
+            self._tracks = {track: _TrackState() for track in message.tracks}
+        if not isinstance(message, Connected):
+            self._check_numbers(message)
+        if isinstance(message, Media):
+            self._check_media(message, now)
+        return message
+
+    def _check_numbers(self, message: Start | Media | Dtmf | Mark | Stop) -> None:
+        if self._start and message.stream_sid != self._start.stream_sid:
+            raise InvalidInput("streamSid", message.stream_sid, f"must be that of the start, {self._start.stream_sid}")
+        self._numbers.take(message.sequence_number)
+
+    def _check_media(self, media: Media, now: float) -> None:
+        if media.track not in self._tracks:
+            raise InvalidInput("media.track", media.track, f"must be one of {', '.join(self._tracks)}, as started")
+        if self._exact and len(media.payload) != CHUNK_BYTES:
+            raise InvalidInput("media.payload", f"{len(media.payload)} bytes", f"must be {CHUNK_BYTES} bytes, 20 ms")
+        self._tracks[media.track].take(media, now)
+
+
+class _TrackState:
+    def __init__(self) -> None:
+        self.chunks = Series()
+        self._frames = 0
+        self._lateness = Lateness()
+        self._recent: deque[bytes] = deque(maxlen=_LEVEL_CHUNKS)
+        self._timestamp_ms = 0
+
+    def take(self, media: Media, now: float) -> None:
+        self.chunks.take(media.chunk)
+        self._lateness.take(media.timestamp_ms, now)
+        self._recent.append(media.payload)
+        self._frames += 1
+        self._timestamp_ms = media.timestamp_ms
+
+    def figures(self) -> TrackFigures:
+        return TrackFigures(
+            frames=self._frames,
+            faults=self.chunks.faults,
+            late=self._lateness.late,
+            lateness_ms_p50=self._lateness.percentile_ms(50),
+            lateness_ms_p99=self._lateness.percentile_ms(99),
+            level_dbfs=level_dbfs(decode_ulaw(b"".join(self._recent))),
+            timestamp_ms=self._timestamp_ms,
+        )
