@@ -9,6 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from urllib.parse import urlsplit
 
 import httpx
@@ -61,15 +62,14 @@ class Fetcher:
 
     async def fetch(self, source: str, *, known: str = "") -> Fetched | Unchanged:
         """What is at `source` now, or `Unchanged` if that is still version `known`."""
-        scheme = urlsplit(source).scheme.lower() if "://" in source else ""
-        if scheme in {"http", "https"}:
-            return await self._over_http(source, known)
-        if scheme:
-            raise VoiceError(_shown(source), "must be an http or https URL, or a path", code=BAD_URL)
-        return await asyncio.to_thread(self._from_disk, source, known)
+        if "://" not in source:
+            return await asyncio.to_thread(self._from_disk, source, known)
+        scheme, shown = _shown(source)
+        if scheme not in {"http", "https"}:
+            raise VoiceError(shown, "must be an http or https URL, or a path", code=BAD_URL)
+        return await self._over_http(source, shown, known)
 
-    async def _over_http(self, url: str, known: str) -> Fetched | Unchanged:
-        shown = _shown(url)
+    async def _over_http(self, url: str, shown: str, known: str) -> Fetched | Unchanged:
         headers = {"Accept": ACCEPT} | ({"If-None-Match": known} if known else {})
         try:
             async with (
@@ -107,6 +107,8 @@ class Fetcher:
             if not path.is_relative_to(self._folder):
                 raise VoiceError(name, "is outside `voice.audio_folder`", code=RETRIEVAL_FAILED)
             facts = path.stat()
+            if not S_ISREG(facts.st_mode):
+                raise VoiceError(name, "cannot be read: is not a file", code=RETRIEVAL_FAILED)
             version = f"{facts.st_mtime_ns}-{facts.st_size}"
             if known == version:
                 return Unchanged()
@@ -126,10 +128,13 @@ def _check_head(shown: str, response: httpx.Response) -> None:
         raise VoiceError(shown, f"is {kind}, not audio", code=BAD_CONTENT_TYPE)
 
 
-def _shown(url: str) -> str:
-    """The URL as it may stand in a log: without a password and without its query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _shown(url: str) -> tuple[str, str]:
+    """A URL's scheme, and the URL as it may stand in a log: without a password and without its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise VoiceError("URL", f"cannot be read: {error}", code=BAD_URL) from None
+    return parts.scheme.lower(), f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _reason(error: httpx.HTTPError) -> tuple[str, int]:
@@ -154,7 +159,7 @@ def _connect_reason(error: httpx.HTTPError) -> tuple[str, int]:
             case socket.gaierror():
                 return f"its host name cannot be resolved: {cause.strerror}", BAD_HOST
             case ssl.SSLError():
-                return f"its TLS is not acceptable: {cause.reason or cause}", TLS_FAILED
+                return f"its TLS is not acceptable: {cause.strerror or cause}", TLS_FAILED
             case ConnectionRefusedError():
                 return "refused the connection", CONNECTION_REFUSED
             case _:
