@@ -25,6 +25,7 @@ mod parse;
 pub mod status;
 mod text;
 pub mod trace;
+mod transaction;
 pub mod types;
 pub mod value;
 
