@@ -9,7 +9,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from .audio import Pcm
 
@@ -19,7 +19,7 @@ class PromptLoader(Protocol):
 
     def load_prompt(self, pcm: bytes, *, rate: int) -> int: ...
 
-    def drop_prompt(self, prompt: int) -> None: ...
+    def drop_prompt(self, prompt: Any) -> None: ...  # the engine has a type of its own for the id
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

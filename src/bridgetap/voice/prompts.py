@@ -47,6 +47,7 @@ class Prompts:
         fetcher: Fetcher,
         synthesizer: Synthesizer,
         default_voice: Voice,
+        ringback: str = "us",
         rate: Rate = 8000,
         max_seconds: float = MAX_SECONDS,
     ) -> None:
@@ -54,6 +55,7 @@ class Prompts:
         self._fetcher = fetcher
         self._synthesizer = synthesizer
         self._default_voice = default_voice
+        self._ringback = ringback
         self._rate = rate
         self._max_seconds = max_seconds
         self._turns = asyncio.Semaphore(_PARALLEL)
@@ -77,9 +79,10 @@ class Prompts:
         time, and fetched and decoded only when it has changed."""
         return await self._cache.renew(_Played(source), lambda known: self._fetch(source, known))
 
-    async def ringback(self, country: str = "us") -> Prompt:
-        """One turn of a country's ringback; loop it for ever (`loop=0`)."""
-        return await self._cache.get(_Tone(f"ringback {country.lower()}"), lambda: self._tone(ringback, country))
+    async def ringback(self, country: str = "") -> Prompt:
+        """One turn of a country's ringback ("" is the configured one); loop it for ever (`loop=0`)."""
+        country = country.lower() or self._ringback
+        return await self._cache.get(_Tone(f"ringback {country}"), lambda: self._tone(ringback, country))
 
     async def beep(self) -> Prompt:
         """The tone before a recording."""
