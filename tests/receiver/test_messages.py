@@ -1,0 +1,191 @@
+"""Parsing: the six messages as captured, and every way each can be wrong."""
+
+import base64
+import copy
+import json
+from contextlib import suppress
+from string import Template
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridgetap.errors import InvalidInput
+from bridgetap.ids import AccountSid, CallSid, StreamSid
+from bridgetap.receiver import Connected, Dtmf, Mark, Media, MediaFormat, Message, Start, Stop, parse_message
+
+MZ = StreamSid("MZ" + "0" * 32)
+CA = CallSid("CA" + "1" * 32)
+AC = AccountSid("AC" + "2" * 32)
+
+WIRES = {
+    "connected": '{"event":"connected","protocol":"Call","version":"1.0.0"}',
+    "start": (
+        '{"event":"start","sequenceNumber":"1","start":{"accountSid":"$AC","streamSid":"$MZ","callSid":"$CA",'
+        '"tracks":["inbound","outbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},'
+        '"customParameters":{"Tenant":"42"}},"streamSid":"$MZ"}'
+    ),
+    "media": (
+        '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"155",'
+        '"payload":"$AUDIO"},"streamSid":"$MZ"}'
+    ),
+    "dtmf": '{"event":"dtmf","streamSid":"$MZ","sequenceNumber":"5","dtmf":{"track":"inbound_track","digit":"1"}}',
+    "mark": '{"event":"mark","sequenceNumber":"4","streamSid":"$MZ","mark":{"name":"greeting-end"}}',
+    "stop": '{"event":"stop","sequenceNumber":"352","streamSid":"$MZ","stop":{"accountSid":"$AC","callSid":"$CA"}}',
+}
+MESSAGES: dict[str, Message] = {
+    "connected": Connected(protocol="Call", version="1.0.0"),
+    "start": Start(
+        sequence_number=1,
+        stream_sid=MZ,
+        account_sid=AC,
+        call_sid=CA,
+        tracks=("inbound", "outbound"),
+        media_format=MediaFormat(encoding="audio/x-mulaw", sample_rate=8000, channels=1),
+        custom_parameters={"Tenant": "42"},
+    ),
+    "media": Media(sequence_number=2, stream_sid=MZ, track="inbound", chunk=1, timestamp_ms=155, payload=b"\xff" * 160),
+    "dtmf": Dtmf(sequence_number=5, stream_sid=MZ, track="inbound", digit="1"),
+    "mark": Mark(sequence_number=4, stream_sid=MZ, name="greeting-end"),
+    "stop": Stop(sequence_number=352, stream_sid=MZ, account_sid=AC, call_sid=CA),
+}
+_VALUES = {"MZ": MZ, "AC": AC, "CA": CA, "AUDIO": base64.b64encode(b"\xff" * 160).decode()}
+CASES = {event: (Template(wire).substitute(_VALUES), MESSAGES[event]) for event, wire in WIRES.items()}
+
+
+@pytest.mark.parametrize("event", CASES)
+def test_a_message_as_captured(event: str) -> None:
+    wire, message = CASES[event]
+    assert parse_message(wire, exact=True) == message
+
+
+@pytest.mark.parametrize("event", CASES)
+def test_the_order_of_keys_does_not_matter(event: str) -> None:
+    wire, message = CASES[event]
+    backwards = json.dumps(dict(reversed(json.loads(wire).items())))
+    assert parse_message(backwards, exact=True) == message
+
+
+@pytest.mark.parametrize("event", CASES)
+def test_a_later_protocol_may_add_keys_but_not_when_it_has_to_be_exact(event: str) -> None:
+    wire, message = CASES[event]
+    value = json.loads(wire)
+    value["future"] = 1
+    assert parse_message(json.dumps(value)) == message
+    with pytest.raises(InvalidInput, match="future: 1: is not a key of this message"):
+        parse_message(json.dumps(value), exact=True)
+
+
+def test_a_new_key_further_in_is_found_too() -> None:
+    value = json.loads(CASES["start"][0])
+    value["start"]["mediaFormat"]["bits"] = 8
+    with pytest.raises(InvalidInput, match=r"start\.mediaFormat\.bits: 8: is not a key"):
+        parse_message(json.dumps(value), exact=True)
+
+
+def _places(value: Any, place: str = "") -> list[str]:
+    if not isinstance(value, dict):
+        return [place]
+    inner = [p for key, item in value.items() for p in _places(item, f"{place}.{key}" if place else key)]
+    return [*([place] if place else []), *inner]
+
+
+ALL_PLACES = [
+    (event, place)
+    for event, (wire, _) in CASES.items()
+    for place in _places(json.loads(wire))
+    if place != "event" and "customParameters." not in place
+]
+
+
+def _changed(event: str, place: str, change: Any) -> str:
+    value = copy.deepcopy(json.loads(CASES[event][0]))
+    *path, last = place.split(".")
+    inner = value
+    for key in path:
+        inner = inner[key]
+    if change is None:
+        del inner[last]
+    else:
+        inner[last] = change
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(("event", "place"), ALL_PLACES)
+def test_every_missing_key_is_named(event: str, place: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_message(_changed(event, place, None))
+    assert (caught.value.place, caught.value.rule) == (place, "is missing")
+
+
+@pytest.mark.parametrize(("event", "place"), ALL_PLACES)
+def test_every_value_of_a_wrong_type_is_named(event: str, place: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_message(_changed(event, place, True))
+    assert caught.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("event", "place", "value", "named", "rule"),
+    [
+        ("media", "sequenceNumber", 2, "sequenceNumber", "must be a string"),
+        ("media", "sequenceNumber", "0", "sequenceNumber", "must be a decimal number of at least 1, in quotes"),
+        ("media", "sequenceNumber", "02", "sequenceNumber", "must be a decimal number of at least 1, in quotes"),
+        ("media", "media.chunk", "-1", "media.chunk", "must be a decimal number of at least 1, in quotes"),
+        ("media", "media.timestamp", "1.5", "media.timestamp", "must be a decimal number of at least 0, in quotes"),
+        ("media", "media.track", "inbound_track", "media.track", "must be one of inbound, outbound"),
+        ("media", "media.payload", "=", "media.payload", "must be base64"),
+        ("media", "streamSid", "MZ1", "streamSid", "must be MZ and 32 hexadecimal digits"),
+        ("start", "start.streamSid", "MZ" + "9" * 32, "start.streamSid", "must be the message's own"),
+        ("start", "start.tracks", [], "start.tracks", "must not be empty"),
+        ("start", "start.tracks", ["inbound", "inbound"], "start.tracks[1]", "must not be there twice"),
+        ("start", "start.tracks", ["both"], "start.tracks[0]", "must be one of inbound, outbound"),
+        ("start", "start.mediaFormat.sampleRate", "8000", "start.mediaFormat.sampleRate", "not in quotes"),
+        ("start", "start.customParameters", {"a": 1}, "start.customParameters.a", "must be a string"),
+        ("dtmf", "dtmf.track", "inbound", "dtmf.track", "must be one of inbound_track, outbound_track"),
+        ("dtmf", "dtmf.digit", "12", "dtmf.digit", "must be one of"),
+    ],
+)
+def test_every_broken_rule_is_named(event: str, place: str, value: Any, named: str, rule: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_message(_changed(event, place, value))
+    assert caught.value.place == named
+    assert rule in caught.value.rule
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (b"\x00\x01", "must be a text frame"),
+        ("", "must be JSON"),
+        ("{", "must be JSON"),
+        ("NaN", "must be JSON"),
+        ("[]", "must be an object"),
+        ("{}", "event: None: is missing"),
+        ('{"event":"media2"}', "event: 'media2': must be one of connected"),
+        ("[" * 100_000, "must be JSON"),
+    ],
+)
+def test_frames_that_are_no_message(frame: str | bytes, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        parse_message(frame)
+
+
+def test_a_complaint_does_not_repeat_a_long_value() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_message(_changed("media", "media.payload", "=" * 100_000))
+    assert len(str(caught.value)) < 300
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(value=ANY_JSON, where=st.sampled_from(ALL_PLACES))
+def test_no_value_anywhere_does_more_than_be_refused(value: Any, where: tuple[str, str]) -> None:
+    event, place = where
+    with suppress(InvalidInput):
+        assert type(parse_message(_changed(event, place, value))) is type(MESSAGES[event])
