@@ -101,12 +101,12 @@ class StartStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopStream:
-    """End a fork. `name` None: the newest of that transport, with a warning. `transport` None: of
-    any. Answered by `StreamStopped` or `StreamRefused`."""
+    """End a fork. `name` None: the newest of that transport, with a warning. Answered by
+    `StreamStopped` or `StreamRefused`."""
 
     id: EffectId = UNNUMBERED
     name: str | None
-    transport: Transport | None = None
+    transport: Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

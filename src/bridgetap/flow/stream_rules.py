@@ -26,7 +26,7 @@ TRACKS: Mapping[str, tuple[Track, ...]] = MappingProxyType(
         "both_tracks": ("inbound", "outbound"),
     }
 )
-TRANSPORTS: Mapping[str, Transport | None] = MappingProxyType({"": None, "websocket": "websocket", "siprec": "siprec"})
+TRANSPORTS: Mapping[str, Transport] = MappingProxyType({"": "websocket", "websocket": "websocket", "siprec": "siprec"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class _Judge:
         asked: StartStream | StopStream | None = None
         match fields.action:
             case "start":
-                asked = self._start(fields, transport or "websocket")
+                asked = self._start(fields, transport)
             case "stop":
                 asked = self._stop(fields, transport)
             case None:
@@ -125,22 +125,20 @@ class _Judge:
             parameters=parameters or (),
         )
 
-    def _stop(self, fields: StreamFields, transport: Transport | None) -> StopStream:
+    def _stop(self, fields: StreamFields, transport: Transport) -> StopStream:
         if fields.name == "":
             rule = "no stream is named; the newest of its type is stopped"
             self._warning(self.places.action, fields.action, rule)
         return StopStream(name=fields.name or None, transport=transport)
 
-    def _transport(self, fields: StreamFields) -> Transport | None:
-        if fields.transport is None:
-            return None
-        if fields.transport not in TRANSPORTS:
-            self._problem(self.places.transport, fields.transport, "must be websocket or siprec")
-            return None
-        absent = fields.transport == ""
-        if absent and fields.action == "start" and fields.connector and not fields.url:
-            return "siprec"  # nothing else can be meant
-        return TRANSPORTS[fields.transport]
+    def _transport(self, fields: StreamFields) -> Transport:
+        """Absent, it is a WebSocket, unless only a connector is named."""
+        text = fields.transport
+        if text is not None and text not in TRANSPORTS:
+            self._problem(self.places.transport, text, "must be websocket or siprec")
+        if text == "" and fields.connector and not fields.url:
+            return "siprec"
+        return TRANSPORTS.get(text or "", "websocket")
 
     def _tracks(self, track: str | None) -> tuple[Track, ...]:
         if track is not None and track not in TRACKS:

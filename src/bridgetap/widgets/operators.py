@@ -8,11 +8,10 @@ in nothing: a template that failed must not open every door.
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
-from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, ValidationError, core_schema
+from .linear_regex import linear_regex
 
 Comparison: TypeAlias = Callable[[str, str, bool], bool]
 T = TypeVar("T", float, date, time)
@@ -21,13 +20,9 @@ T = TypeVar("T", float, date, time)
 def regex_problem(pattern: str) -> str:
     """Why a pattern cannot be used; "" when it can."""
     try:
-        _compile(pattern, case_sensitive=True)
-    except SchemaError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        reason = next(
-            (line.removeprefix("error: ") for line in lines if line.startswith("error:")), "it does not parse"
-        )
-        return f"not a usable regular expression: {reason}"
+        linear_regex(pattern, case_sensitive=True)
+    except ValueError as error:
+        return str(error)
     return ""
 
 
@@ -56,12 +51,11 @@ def _blank(tested: str, value: str, case_sensitive: bool) -> bool:
 
 
 def _regex(tested: str, value: str, case_sensitive: bool) -> bool:
-    """The whole text must match, by an engine that cannot be made to run for ever."""
+    """The whole text must match (spec/studio §3)."""
     try:
-        _compile(value, case_sensitive=case_sensitive).validate_python(tested)
-    except (ValidationError, SchemaError, PydanticCustomError):
+        return linear_regex(value, case_sensitive=case_sensitive).matches(tested.strip())
+    except ValueError:
         return False
-    return True
 
 
 def _not(comparison: Comparison) -> Comparison:
@@ -129,12 +123,3 @@ _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 def _fold(text: str, case_sensitive: bool) -> str:
     text = text.strip()
     return text if case_sensitive else text.casefold()
-
-
-@lru_cache(maxsize=512)
-def _compile(pattern: str, *, case_sensitive: bool) -> SchemaValidator:
-    """Rust's `regex`, which pydantic brings: linear in the text, so a caller's input cannot stall the
-    server. The price is no look-around and no back-references."""
-    flags = "" if case_sensitive else "(?i)"
-    whole = rf"\A{flags}(?:{pattern})\z"
-    return SchemaValidator(core_schema.str_schema(pattern=whole, regex_engine="rust-regex", strip_whitespace=True))
