@@ -5,5 +5,6 @@ mod eventfd;
 mod mailbox;
 mod news;
 mod poller;
+mod ws;
 
 pub use news::{News, NewsQueue, Place, Source};

@@ -1,0 +1,158 @@
+use bridgetap_media::{CaptureFrom, Track};
+use proptest::prelude::*;
+
+use super::*;
+
+fn target() -> ForkTarget {
+    ForkTarget {
+        stream_sid: "MZ1".into(),
+        call_sid: "CA1".into(),
+        account_sid: "AC1".into(),
+        host: "media.example.test".into(),
+        port: 443,
+        path: "/in".into(),
+        tracks: vec![Track::Inbound],
+        parameters: vec![],
+        headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
+        max_lag_ms: 5000,
+        capture_from: CaptureFrom::Open,
+    }
+}
+
+/// The nonce of RFC 6455 §1.3, whose answer the RFC prints.
+const NONCE: [u8; 16] = *b"the sample nonce";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+fn good(extra: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {ACCEPT}\r\n{extra}\r\n"
+    )
+}
+
+fn answer(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    Upgrade::new(&target(), "Bridgetap/1", NONCE).0.feed(bytes)
+}
+
+#[test]
+fn the_request_has_the_observed_headers_in_their_order() {
+    let (_, request) = Upgrade::new(&target(), "Bridgetap/1", NONCE);
+    let expected = "GET /in HTTP/1.1\r\n\
+        Host: media.example.test\r\n\
+        User-Agent: Bridgetap/1\r\n\
+        Connection: Upgrade\r\n\
+        Upgrade: websocket\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\
+        X-Twilio-Signature: c2ln\r\n\r\n";
+    assert_eq!(String::from_utf8(request).unwrap(), expected);
+}
+
+#[test]
+fn the_host_header_names_a_port_only_when_it_is_unusual() {
+    let cases = [
+        ("a.test", 443, "a.test"),
+        ("a.test", 8443, "a.test:8443"),
+        ("10.0.0.1", 443, "10.0.0.1"),
+        ("::1", 443, "[::1]"),
+        ("[::1]", 9000, "[::1]:9000"),
+    ];
+    for (host, port, expected) in cases {
+        assert_eq!(host_header(host, port), expected);
+    }
+}
+
+#[test]
+fn a_101_is_accepted_and_what_follows_is_kept() {
+    let cases = [
+        good(""),
+        good("Server: x\r\n"),
+        good("").replace("Upgrade: websocket", "upgrade: WebSocket"),
+        good("").replace("Connection: Upgrade", "Connection: keep-alive, upgrade"),
+        good("").replace("\r\n", "\n"),
+        good("Sec-WebSocket-Protocol: \r\n"),
+    ];
+    for case in cases {
+        assert_eq!(answer(case.as_bytes()), Ok(Some(vec![])), "{case}");
+    }
+    let with_ping = [good("").as_bytes(), b"\x89\x00\r\n\r\n"].concat();
+    assert_eq!(answer(&with_ping), Ok(Some(b"\x89\x00\r\n\r\n".to_vec())));
+}
+
+#[test]
+fn anything_else_is_refused_in_words() {
+    let cases: Vec<(String, &str)> = vec![
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n".into(),
+            "403 Forbidden instead of 101",
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n".into(),
+            "redirects are not followed",
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nhello".into(), "200 OK"),
+        ("HTTP/1.1 500 \r\n\r\n".into(), "answered 500"),
+        ("SSH-2.0-OpenSSH\r\n".into(), "not HTTP"),
+        ("HTTP/1.1 what\r\n\r\n".into(), "not HTTP"),
+        (
+            good("").replace("Upgrade: websocket", "Upgrade: h2c"),
+            "`Upgrade: websocket`",
+        ),
+        (
+            good("").replace("Connection: Upgrade", "Connection: close"),
+            "`Connection: Upgrade`",
+        ),
+        (good("").replace(ACCEPT, "xxxx"), "Sec-WebSocket-Accept"),
+        (
+            good(&format!("Sec-WebSocket-Accept: {ACCEPT}\r\n")),
+            "Sec-WebSocket-Accept",
+        ),
+        (
+            good("Sec-WebSocket-Extensions: permessage-deflate\r\n"),
+            "Sec-WebSocket-Extensions",
+        ),
+        (
+            good("Sec-WebSocket-Protocol: chat\r\n"),
+            "Sec-WebSocket-Protocol",
+        ),
+        (
+            good(&format!("X: {}\r\n", "a".repeat(17_000))),
+            "longer than 16384",
+        ),
+        (good(&"X: y\r\n".repeat(120)), "more than 100 headers"),
+        (
+            format!("HTTP/1.1 101 {}", "a".repeat(20_000)),
+            "longer than 16384",
+        ),
+    ];
+    for (wire, expected) in cases {
+        let refused = answer(wire.as_bytes()).unwrap_err();
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_judged_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = answer(&bytes);
+        let _ = answer(&[b"HTTP/1.1 101 ".as_slice(), &bytes, b"\r\n\r\n"].concat());
+    }
+
+    #[test]
+    fn an_answer_may_come_in_pieces(cuts in prop::collection::vec(1usize..40, 0..20)) {
+        let wire = [good("A: b\r\n").as_bytes(), b"rest"].concat();
+        let (mut upgrade, _) = Upgrade::new(&target(), "x", NONCE);
+        let mut at = 0;
+        let mut outcome = None;
+        for cut in cuts.into_iter().chain([wire.len()]) {
+            let end = (at + cut).min(wire.len());
+            if let Some(mut rest) = upgrade.feed(&wire[at..end]).unwrap() {
+                rest.extend_from_slice(&wire[end..]);
+                outcome = Some(rest);
+                break;
+            }
+            at = end;
+        }
+        prop_assert_eq!(outcome, Some(b"rest".to_vec()));
+    }
+}
