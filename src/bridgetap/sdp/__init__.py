@@ -1,0 +1,24 @@
+"""Session descriptions: read them, offer and answer by policy (RFC 8866, RFC 3264). Pure."""
+
+from .codecs import Codec
+from .description import Attribute, Connection, Media, Origin, SessionDescription
+from .negotiation import Answer, Negotiation
+from .parse import parse
+from .policy import AgreedMedia, Direction, Policy
+from .remote import ip_version
+
+__all__ = [
+    "AgreedMedia",
+    "Answer",
+    "Attribute",
+    "Codec",
+    "Connection",
+    "Direction",
+    "Media",
+    "Negotiation",
+    "Origin",
+    "Policy",
+    "SessionDescription",
+    "ip_version",
+    "parse",
+]
