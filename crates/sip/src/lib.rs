@@ -22,6 +22,7 @@ pub mod message;
 mod method;
 pub mod notices;
 mod parse;
+pub mod resolve;
 pub mod status;
 mod text;
 pub mod trace;

@@ -7,7 +7,7 @@ use crate::headers::is_token;
 use crate::method::Method;
 
 /// `314159 INVITE`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CSeq {
     /// Below 2³¹ (RFC 3261 §8.1.1.5).
     pub number: u32,
