@@ -15,10 +15,12 @@ mod ids;
 mod prompt;
 mod reception;
 mod resample;
+mod rtcp;
 mod rtp;
 mod seq;
 mod shard;
 mod sink;
+mod timeline;
 
 pub use command::Command;
 pub use config::{
