@@ -1,0 +1,299 @@
+"""A leg: one SIP dialog and its audio, kept in step (RFC 3261, RFC 3264).
+
+Events of the core go into `handle`, what they mean for the call comes out as notices. Commands
+take effect at once; what comes of them arrives as an event.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+
+from bridgetap.engine import (
+    CallAcked,
+    CallAnswered,
+    CallEnded,
+    CallProgress,
+    Core,
+    DialogEvent,
+    DialogId,
+    Direction,
+    DtmfPressed,
+    EngineError,
+    Headers,
+    IncomingCall,
+    LegClosed,
+    LegEvent,
+    LegHandle,
+    PlayEnded,
+    PlayId,
+    RecordEnded,
+    ReofferAnswered,
+    ReofferReceived,
+    RequestReceived,
+    RtpTimedOut,
+)
+from bridgetap.errors import InvalidSdp
+from bridgetap.ids import CallSid
+from bridgetap.sdp import AgreedMedia
+
+from .bodies import content_type, session_description
+from .info_digits import answer_in_dialog
+from .leg_states import (
+    Answered,
+    EarlyMedia,
+    Ended,
+    Held,
+    Notice,
+    Played,
+    Pressed,
+    Ringing,
+    Silent,
+    State,
+    Step,
+    advance,
+)
+from .routing import Destination
+from .session import Session, SessionParts
+
+GONE = frozenset({408, 481})  # RFC 3261 §12.2.1.2: the dialog is over
+
+LegNews: TypeAlias = DialogEvent | LegEvent
+Sink: TypeAlias = Callable[["Leg", LegNews], None]
+
+
+class Leg:
+    """One party of a call. Made by `incoming` or `outgoing`; over when `handle` gives `Ended`."""
+
+    def __init__(self, *, core: Core, sid: CallSid, dialog: DialogId, session: Session, sink: Sink) -> None:
+        self.sid = sid
+        self.dialog = dialog
+        self.state = State.CALLING
+        self.dtmf_by_info = False
+        self._core = core
+        self._session = session
+        self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to the INVITE's offer
+        self._awaits_answer_in_ack = False
+        self._log = structlog.get_logger(__name__).bind(call_sid=sid)
+        core.hear_dialog(dialog, lambda event: sink(self, event))
+        core.hear_leg(session.rtp.id, lambda event: sink(self, event))
+
+    @classmethod
+    def incoming(cls, call: IncomingCall, *, core: Core, parts: SessionParts, sink: Sink) -> "Leg":
+        """A leg for an INVITE. `InvalidSdp` where its offer cannot be answered, `EngineError` where
+        there is no port: nothing is left behind then."""
+        session = Session(core=core, parts=parts)
+        offer = session_description(call.content_type, call.body)
+        try:
+            prepared = session.prepare_answer(offer) if offer else None
+        except InvalidSdp:
+            session.close()
+            raise
+        leg = cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
+        leg._prepared = prepared
+        return leg
+
+    @classmethod
+    def outgoing(
+        cls, destination: Destination, *, core: Core, parts: SessionParts, sink: Sink, delayed_offer: bool = False
+    ) -> "Leg":
+        """Send an INVITE. `EngineError` where it cannot be sent: nothing is left behind then."""
+        session = Session(core=core, parts=parts)
+        try:
+            dialog = core.sip.invite(
+                target=destination.target,
+                from_=destination.from_,
+                to=destination.to,
+                headers=destination.headers,
+                body=b"" if delayed_offer else session.offer(),
+                credentials=destination.credentials,
+                flow=destination.flow,
+            )
+        except EngineError:
+            session.close()
+            raise
+        return cls(core=core, sid=parts.sid, dialog=dialog, session=session, sink=sink)
+
+    # -- what it is --
+
+    @property
+    def rtp(self) -> LegHandle:
+        """The RTP leg that prompts, bridges and forks are put on."""
+        return self._session.rtp
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether the far end hears us."""
+        return self.state in (State.EARLY, State.UP)
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the far end lets audio flow, as it says it."""
+        return self._session.theirs
+
+    # -- commands --
+
+    def ring(self) -> None:
+        """180 to the caller."""
+        if self.state is State.CALLING:
+            self._core.sip.progress(self.dialog, status=180, reason="Ringing")
+
+    def start_early_media(self) -> None:
+        """183 with our answer: the caller hears us before the call is answered (and paid for).
+        An INVITE without an offer names no place to send to: it only rings."""
+        if self.state is not State.CALLING:
+            return
+        if self._prepared is None:
+            self.ring()
+            return
+        body, agreed = self._prepared
+        self._session.configure(agreed)
+        self._core.sip.progress(self.dialog, status=183, reason="Session Progress", body=body, reliable=True)
+        self.state = advance(self.state, Step.EARLY_MEDIA)
+
+    def answer(self) -> None:
+        """200 to the caller. Once answered or ended, nothing happens."""
+        if self.state not in (State.CALLING, State.EARLY):
+            return
+        if self._prepared is not None:
+            body, agreed = self._prepared  # the same body as in the 183 (RFC 6337 §3.1.1)
+            if self.state is State.CALLING:
+                self._session.configure(agreed)
+        else:
+            body = self._session.offer()
+            self._awaits_answer_in_ack = True
+        self._core.sip.answer(self.dialog, body=body)
+        self.state = advance(self.state, Step.ANSWER)
+
+    def reject(self, status: int, reason: str = "", headers: Headers | None = None) -> None:
+        """Refuse an INVITE; `Ended` follows."""
+        self._core.sip.reject(self.dialog, status=status, reason=reason, headers=headers)
+
+    def hang_up(self) -> None:
+        """End it whatever its state; `Ended` follows. Twice is fine."""
+        if self.state is not State.ENDED:
+            self._core.sip.hang_up(self.dialog)
+
+    def want_direction(self, direction: Direction) -> None:
+        """Ask the far end for another direction (hold, resume) by re-INVITE."""
+        if self.state is State.UP and direction != self._session.wanted:
+            self._core.sip.reoffer(self.dialog, body=self._session.offer(direction))
+
+    def send_digits(self, digits: str) -> PlayId | None:
+        """Keys to the far end, by the way it wants them. `Played` follows where a play is returned."""
+        if not self.dtmf_by_info:
+            return self.rtp.send_dtmf(digits)
+        for digit in digits:
+            if digit not in "wW":
+                body = f"Signal={digit}\r\nDuration=100\r\n".encode()
+                kind = "application/dtmf-relay"
+                self._core.sip.request(method="INFO", dialog=self.dialog, body=body, content_type=kind)
+        return None
+
+    def close(self) -> None:
+        """Close its audio: its forks end with `call-ended`. Twice is fine."""
+        self._session.close()
+
+    # -- events --
+
+    def handle(self, event: LegNews) -> list[Notice]:
+        """What the core said; returns what it means for the call."""
+        if self.state is State.ENDED:
+            return []
+        match event:
+            case CallProgress():
+                return self._progress(event)
+            case CallAnswered():
+                return self._answered(event)
+            case CallAcked():
+                self._acked(event)
+                return []
+            case CallEnded():
+                self.state = advance(self.state, Step.END)
+                return [Ended(cause=event.cause, status=event.status, reason=event.reason)]
+            case ReofferReceived():
+                return self._reoffer_received(event)
+            case ReofferAnswered():
+                self._reoffer_answered(event)
+                return []
+            case RequestReceived():
+                digits = answer_in_dialog(self._core.sip, event)
+                return [Pressed(digits=digits, relayed=False)] if digits else []
+            case DtmfPressed():
+                return [Pressed(digits=event.digit, relayed=True)]
+            case PlayEnded():
+                return [Played(play=event.play, completed=event.completed)]
+            case RtpTimedOut():
+                return [Silent(silent_ms=event.silent_ms)]
+            case LegClosed() | RecordEnded():
+                return []
+
+    def _progress(self, event: CallProgress) -> list[Notice]:
+        if self.state is State.UP:
+            return []  # overtaken by the answer
+        answer = session_description(event.content_type, event.body)
+        if answer and self._session.accept(answer):
+            first = self.state is not State.EARLY
+            self.state = advance(self.state, Step.EARLY_MEDIA)
+            return [EarlyMedia()] if first else []
+        self.state = advance(self.state, Step.RING)
+        return [Ringing(status=event.status)]
+
+    def _answered(self, event: CallAnswered) -> list[Notice]:
+        body = session_description(event.content_type, event.body)
+        self.state = advance(self.state, Step.ANSWER)
+        if event.needs_ack:
+            agreed = self._ack_offer(body)
+        elif body:
+            agreed = self._session.accept(body)
+        else:  # the answer came in a reliable provisional response (RFC 6337 §3.1.1)
+            agreed = self._session.is_agreed
+        if agreed:
+            return [Answered()]
+        self._log.warning("leg.no_media", source=event.source)
+        self.hang_up()  # a 2xx that cannot be used is acknowledged, then ended (RFC 3261 §13.2.2.4)
+        return []
+
+    def _ack_offer(self, offer: bytes) -> bool:
+        try:
+            body, agreed = self._session.prepare_answer(offer)
+        except InvalidSdp as error:
+            self._log.warning("leg.offer_unusable", error=str(error))
+            self._core.sip.ack(self.dialog)
+            return False
+        self._core.sip.ack(self.dialog, body=body)
+        self._session.configure(agreed)
+        return True
+
+    def _acked(self, event: CallAcked) -> None:
+        if not self._awaits_answer_in_ack:
+            return
+        self._awaits_answer_in_ack = False
+        if not event.body or not self._session.accept(event.body):
+            self._log.warning("leg.no_media", error="the ACK holds no usable answer to our offer")
+            self.hang_up()
+
+    def _reoffer_received(self, event: ReofferReceived) -> list[Notice]:
+        offer = session_description(content_type(event.headers), event.body)
+        if not offer:  # they ask for our offer; their answer comes with the ACK
+            self._awaits_answer_in_ack = event.method == "INVITE"
+            self._core.sip.respond(event.request, status=200, body=self._session.offer())
+            return []
+        before = self._session.theirs
+        try:
+            body, agreed = self._session.prepare_answer(offer)
+        except InvalidSdp as error:
+            self._log.info("leg.reoffer_refused", error=str(error))
+            self._core.sip.respond(event.request, status=error.status)
+            return []
+        self._core.sip.respond(event.request, status=200, body=body)
+        self._session.configure(agreed)
+        return [Held(direction=self.direction)] if self.direction != before else []
+
+    def _reoffer_answered(self, event: ReofferAnswered) -> None:
+        if 200 <= event.status < 300 and self._session.accept(event.body):
+            return
+        self._session.abandon_offer()
+        self._log.info("leg.reoffer_failed", status=event.status)
+        if event.status in GONE:
+            self.hang_up()

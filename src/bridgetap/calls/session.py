@@ -1,0 +1,107 @@
+"""One leg's audio: the RTP leg in the core and the offer/answer exchange that steers it (RFC 3264)."""
+
+from dataclasses import dataclass, fields
+
+import structlog
+
+from bridgetap.engine import Core, Direction, LegHandle, LegMedia
+from bridgetap.errors import InvalidSdp
+from bridgetap.ids import CallSid
+from bridgetap.sdp import AgreedMedia, Negotiation, Policy
+
+from .media_address import MediaAddress
+
+# Where a leg "sends" whose peer has named no place yet (c=0.0.0.0): nobody's addresses.
+NOWHERE = {4: "192.0.2.1:9", 6: "[100::1]:9"}  # RFC 5737, RFC 6666
+
+SENDS = frozenset({"sendrecv", "sendonly"})
+RECEIVES = frozenset({"sendrecv", "recvonly"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What a session is made of."""
+
+    sid: CallSid
+    address: MediaAddress
+    policy: Policy
+    session_id: int
+    cname: str
+
+
+class Session:
+    """The audio of one leg. `rtp` is the handle that prompts, bridges and forks are put on."""
+
+    def __init__(self, *, core: Core, parts: SessionParts) -> None:
+        """Open the RTP leg; `EngineError` when no port is free."""
+        self.rtp: LegHandle = core.media.open_leg(address=parts.address.bind, label=parts.sid)
+        self._cname = parts.cname
+        self._ip_version = 6 if ":" in parts.address.advertised else 4
+        self._negotiation = Negotiation(
+            address=parts.address.advertised,
+            port=self.rtp.rtp_port,
+            session_id=parts.session_id,
+            policy=parts.policy,
+        )
+        self._wanted: Direction = "sendrecv"  # what we do if they let us
+        self._theirs: Direction = "sendrecv"
+        self._log = structlog.get_logger(__name__).bind(call_sid=parts.sid)
+
+    @property
+    def wanted(self) -> Direction:
+        return self._wanted
+
+    @property
+    def theirs(self) -> Direction:
+        """Which way the far end lets audio flow, as it says it."""
+        return self._theirs
+
+    @property
+    def is_agreed(self) -> bool:
+        return self._negotiation.media is not None
+
+    def offer(self, direction: Direction | None = None) -> bytes:
+        """An offer of ours; with `direction`, that is what we want from now on."""
+        if direction is not None:
+            self._wanted = direction
+        return self._negotiation.offer(direction=self._wanted)
+
+    def accept(self, body: bytes) -> bool:
+        """Take their answer to our offer; False where it cannot be used, and then nothing changes."""
+        try:
+            agreed = self._negotiation.accept(body)
+        except InvalidSdp as error:
+            self._log.warning("leg.answer_unusable", error=str(error))
+            return False
+        self.configure(agreed)
+        return True
+
+    def abandon_offer(self) -> None:
+        """They refused our offer: what was agreed before goes on."""
+        self._negotiation.abandon_offer()
+
+    def prepare_answer(self, body: bytes) -> tuple[bytes, AgreedMedia]:
+        """Our answer to their offer, not in force yet; `InvalidSdp` where it cannot be answered."""
+        answer = self._negotiation.answer(body, direction=self._wanted)
+        self._theirs = self._their_direction(answer.media)
+        return answer.body, answer.media
+
+    def configure(self, agreed: AgreedMedia) -> None:
+        """Put what was agreed into force."""
+        values = {field.name: getattr(agreed, field.name) for field in fields(AgreedMedia)}
+        if not agreed.remote:
+            values["remote"] = NOWHERE[self._ip_version]
+        self.rtp.configure(LegMedia(**values, cname=self._cname))
+        self._log.info("leg.media", codec=agreed.codec, direction=agreed.direction, ptime_ms=agreed.ptime_ms)
+
+    def close(self) -> None:
+        """Close the RTP leg: its forks end with `call-ended`. Twice is fine."""
+        self.rtp.close()
+
+    def _their_direction(self, agreed: AgreedMedia) -> Direction:
+        """What their offer said. Where we ourselves forbid a way, what they said before stands."""
+        sends = agreed.direction in RECEIVES if self._wanted in RECEIVES else self._theirs in SENDS
+        receives = agreed.direction in SENDS if self._wanted in SENDS else self._theirs in RECEIVES
+        if sends:
+            return "sendrecv" if receives else "sendonly"
+        return "recvonly" if receives else "inactive"
