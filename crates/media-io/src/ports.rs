@@ -1,0 +1,173 @@
+//! Pairs of RTP and RTCP ports (RFC 3550 §11: RTP even, RTCP the odd one above).
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::MediaError;
+
+/// Two bound, non-blocking sockets.
+#[derive(Debug)]
+pub(crate) struct PortPair {
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+}
+
+impl PortPair {
+    pub(crate) fn rtp_port(&self) -> u16 {
+        self.rtp.local_addr().map_or(0, |a| a.port())
+    }
+}
+
+/// The range. Which ports are taken only the kernel knows: nothing is tracked here, a walk round
+/// the whole range keeps a port from being used again soon after its call.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    first: u16,
+    last: u16,
+    pairs: usize,
+    next: AtomicUsize,
+}
+
+impl Ports {
+    /// `start` is a random number: a restarted server does not begin at the same port.
+    pub(crate) fn new(first: u16, last: u16, start: usize) -> Result<Self, MediaError> {
+        let even = u32::from(first) + u32::from(first % 2);
+        let pairs = (u32::from(last) + 1).saturating_sub(even) / 2;
+        if first == 0 || pairs == 0 {
+            return Err(MediaError::PortRange { first, last });
+        }
+        let pairs = pairs as usize;
+        Ok(Self {
+            first: even as u16,
+            last,
+            pairs,
+            next: AtomicUsize::new(start % pairs),
+        })
+    }
+
+    /// Bind the next free pair on `address`.
+    pub(crate) fn bind(&self, address: IpAddr) -> Result<PortPair, MediaError> {
+        for _ in 0..self.pairs {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.pairs;
+            match bind_pair(address, self.first + 2 * turn as u16) {
+                Ok(pair) => return Ok(pair),
+                // EACCES: a port that the system keeps for itself.
+                Err(e)
+                    if matches!(e.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {}
+                Err(source) => return Err(MediaError::Bind { address, source }),
+            }
+        }
+        Err(MediaError::NoFreePort {
+            address,
+            pairs: self.pairs,
+            first: self.first,
+            last: self.last,
+        })
+    }
+}
+
+fn bind_pair(address: IpAddr, port: u16) -> io::Result<PortPair> {
+    let bind = |port| {
+        let socket = UdpSocket::bind(SocketAddr::new(address, port))?;
+        socket.set_nonblocking(true)?;
+        io::Result::Ok(socket)
+    };
+    Ok(PortPair {
+        rtp: bind(port)?,
+        rtcp: bind(port + 1)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// A range of `pairs` pairs that are free right now.
+    fn free_range(pairs: u16) -> (u16, u16) {
+        for _ in 0..100 {
+            let probe = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+            let first = probe.local_addr().unwrap().port() & !1;
+            drop(probe);
+            let Some(last) = first.checked_add(2 * pairs - 1) else {
+                continue;
+            };
+            if (first..=last).all(|p| UdpSocket::bind((LOOPBACK, p)).is_ok()) {
+                return (first, last);
+            }
+        }
+        panic!("no free range");
+    }
+
+    #[test]
+    fn every_pair_is_even_and_odd_and_given_once() {
+        let (first, last) = free_range(4);
+        let ports = Ports::new(first, last, 2).unwrap();
+        let pairs: Vec<PortPair> = (0..4).map(|_| ports.bind(LOOPBACK).unwrap()).collect();
+        let mut given: Vec<u16> = pairs.iter().map(PortPair::rtp_port).collect();
+        for pair in &pairs {
+            assert_eq!(pair.rtp_port() % 2, 0);
+            assert_eq!(pair.rtcp.local_addr().unwrap().port(), pair.rtp_port() + 1);
+        }
+        assert_eq!(given[0], first + 4, "the start is as asked");
+        given.sort_unstable();
+        assert_eq!(given, (first..=last).step_by(2).collect::<Vec<_>>());
+        let error = ports.bind(LOOPBACK).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "no free RTP port on 127.0.0.1: all 4 pairs of media.ports {first}–{last} are taken"
+            )
+        );
+    }
+
+    #[test]
+    fn a_port_is_not_given_again_at_once() {
+        let (first, last) = free_range(3);
+        let ports = Ports::new(first, last, 0).unwrap();
+        let turns: Vec<u16> = (0..4)
+            .map(|_| ports.bind(LOOPBACK).unwrap().rtp_port())
+            .collect();
+        assert_eq!(turns, [first, first + 2, first + 4, first]);
+    }
+
+    #[test]
+    fn a_taken_rtcp_port_takes_the_pair() {
+        let (first, last) = free_range(2);
+        let _taken = UdpSocket::bind((LOOPBACK, first + 1)).unwrap();
+        let ports = Ports::new(first, last, 0).unwrap();
+        assert_eq!(ports.bind(LOOPBACK).unwrap().rtp_port(), first + 2);
+    }
+
+    #[test]
+    fn ipv6_works_where_the_system_has_it() {
+        let loopback = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+        if UdpSocket::bind((loopback, 0)).is_err() {
+            return;
+        }
+        let (first, last) = free_range(8);
+        assert!(Ports::new(first, last, 0).unwrap().bind(loopback).is_ok());
+    }
+
+    #[test]
+    fn a_foreign_address_is_named() {
+        let ports = Ports::new(20000, 20009, 0).unwrap();
+        let error = ports.bind("192.0.2.1".parse().unwrap()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot bind an RTP port on 192.0.2.1: ")
+        );
+    }
+
+    #[test]
+    fn ranges_without_a_pair_are_refused() {
+        for (first, last) in [(0, 9), (10, 10), (11, 12), (12, 11), (65535, 65535)] {
+            assert!(Ports::new(first, last, 0).is_err(), "{first}–{last}");
+        }
+        assert_eq!(Ports::new(65533, 65535, 0).unwrap().pairs, 1);
+        assert_eq!(Ports::new(1024, 65535, 0).unwrap().pairs, 32256);
+    }
+}
