@@ -79,6 +79,7 @@ class RawPhone:
     call_id: str = ""
     cseq: int = 0
     dialog_to: str = ""
+    dialog_from: str = ""
     target: str = ""
     tag: str = ""
     number: str = "+15551230000"
@@ -113,7 +114,7 @@ class RawPhone:
         return (
             f"{method} {uri} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.sip_port};branch={branch};rport\r\n"
-            f"Max-Forwards: 70\r\nFrom: <sip:+15557770001@127.0.0.1>;tag={self.tag}\r\n"
+            f"Max-Forwards: 70\r\nFrom: {self.dialog_from or f'<sip:+15557770001@127.0.0.1>;tag={self.tag}'}\r\n"
             f"To: {self.dialog_to or f'<sip:{self.number}@{host}>'}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:raw@127.0.0.1:{self.sip_port}>\r\n"
             f"{headers}{content}\r\n{body}"
@@ -162,6 +163,13 @@ class RawPhone:
         self.tag = f"r{next(_ids)}"
         self.reply(invite, status, body=self.sdp() if body is None else body)
         return invite
+
+    def hang_up(self, invite: Message) -> None:
+        """BYE from the called side."""
+        self.call_id, self.cseq = invite.get("Call-ID"), 1
+        self.dialog_from, self.dialog_to = f"{invite.get('To')};tag={self.tag}", invite.get("From")
+        self.target = invite.get("Contact").split("<", 1)[-1].split(">", 1)[0]
+        self.send(self.request("BYE"))
 
     def reply(self, request: Message, status: str, *, body: str = "") -> None:
         to = request.get("To")
@@ -236,7 +244,7 @@ class _Rtp(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def raw_phone(server: tuple[str, int]) -> AsyncIterator[RawPhone]:
+async def raw_phone(server: tuple[str, int] = ("127.0.0.1", 9)) -> AsyncIterator[RawPhone]:
     """A phone on loopback that talks to `server`."""
     phone = RawPhone(server)
     loop = asyncio.get_running_loop()

@@ -3,11 +3,12 @@
 import base64
 import json
 import socket
+import sqlite3
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ class Server:
         """Every call the server knows, newest first."""
         found: list[dict[str, Any]] = self.get("Calls.json?PageSize=1000")["calls"]
         return found
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A table of the server's own store."""
+        with closing(sqlite3.connect(self.folder / "bridgetap.db")) as store:
+            store.row_factory = sqlite3.Row
+            return [dict(row) for row in store.execute(f"SELECT * FROM {table}")]
 
     def ready(self) -> bool:
         try:

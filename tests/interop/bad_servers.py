@@ -1,0 +1,135 @@
+"""Servers that do what real ones do on a bad day: refuse, hang, reset, speak the wrong thing, stop reading."""
+
+import asyncio
+import base64
+import hashlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from .programs import free_port
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def hold(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Accept and say nothing, for ever."""
+    await asyncio.sleep(3600)
+
+
+async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept and send RST."""
+    raw: socket.socket = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def plain_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Not TLS at all."""
+    await reader.read(100)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def not_found(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A web server that knows no such path."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def endless_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """101 whose headers never end."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\n")
+    with suppress(OSError):
+        for number in range(20_000):
+            writer.write(b"X-Padding-%d: %s\r\n" % (number, b"x" * 100))
+            await writer.drain()
+        await asyncio.sleep(3600)
+
+
+async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A right answer to the handshake."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    key = next(
+        line.split(":", 1)[1].strip() for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key")
+    )
+    digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        + base64.b64encode(digest)
+        + b"\r\n\r\n"
+    )
+    await writer.drain()
+
+
+async def upgrade_then_stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream and never read again."""
+    await upgrade(reader, writer)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.sleep(3600)
+
+
+async def upgrade_then_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream, hear a little, send RST."""
+    await upgrade(reader, writer)
+    await reader.read(2000)
+    raw: socket.socket = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def upgrade_then_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream, hear a little, close with 1011."""
+    await upgrade(reader, writer)
+    await reader.read(2000)
+    writer.write(b"\x88\x02" + (1011).to_bytes(2))
+    await writer.drain()
+    await asyncio.sleep(1)
+    writer.close()
+
+
+async def upgrade_then_garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream, then bytes that are no WebSocket frame."""
+    await upgrade(reader, writer)
+    writer.write(b"\xff\xff\xff\xff" * 100)
+    await writer.drain()
+    await asyncio.sleep(3600)
+
+
+@asynccontextmanager
+async def listening(handler: Handler, tls: tuple[Path, Path] | None) -> AsyncIterator[int]:
+    """Run `handler` for every connection to a free port of loopback; `tls` is certificate and key."""
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            await handler(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def nobody() -> AsyncIterator[int]:
+    """A port on which nothing listens."""
+    yield free_port()
