@@ -120,8 +120,9 @@ def serve(
     certificate: tuple[Path, Path] | None = None,
     streams: str = "",
     sip: str = "",
+    number: str = "*",
 ) -> Iterator[Server]:
-    """Start a server whose every number runs `flow`; `settings` is TOML added at the end."""
+    """Start a server whose `number` runs `flow`; `settings` is TOML added at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, tls_port = free_port_both(host=host), free_port(host=host)
     http_port = free_port(socket.SOCK_STREAM)
@@ -148,7 +149,7 @@ auth_token = "{TOKEN}"
 allow_networks = ["127.0.0.0/8", "::1/128"]
 {streams}
 [[numbers]]
-number = "*"
+number = "{number}"
 flow = "flow.json"
 {settings}
 """

@@ -1,4 +1,4 @@
-"""A fork can never harm its call: the far end refuses, hangs, resets or stops reading, and the bridge misses nothing."""
+"""A fork can never harm its call: the far end refuses, hangs, resets or stops reading; the bridge misses nothing."""
 
 import asyncio
 from pathlib import Path
