@@ -10,7 +10,10 @@ from .parties import TRUNK, connect, parties, talk
 from .raw_phone import RawPhone, raw_phone
 from .server import connect_flow, serve
 
-AUDIO_LESS = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 4000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+AUDIO_LESS = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "m=video 4000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Kamailio as a carrier that challenges with SHA-256, and as the TLS front of a peer that speaks none."""
+
+from pathlib import Path
+
+from . import kamailio, sipp
+from .certificates import Authority
+from .parties import TRUNK
+from .programs import free_port_both, running
+from .raw_phone import raw_phone
+from .server import connect_flow, serve
+
+
+def _number_flow(number: str) -> dict[str, object]:
+    flow = connect_flow("sip:unused@127.0.0.1:9")
+    for state in flow["states"]:
+        if state["name"] == "connect":
+            state["properties"] = {"noun": "number", "to": number, "timeout": 10}
+    return flow
+
+
+async def test_a_trunk_with_sha256_digest(tmp_path: Path) -> None:
+    with kamailio.digest_server(tmp_path / "carrier", username="bridgetap", password="s3cret") as (port, carrier):
+        trunk = f"""
+[[trunks]]
+name = "carrier"
+uri = "sip:127.0.0.1:{port}"
+match = ["+"]
+username = "bridgetap"
+password = "s3cret"
+register = true
+ping_s = 1
+"""
+        flow = _number_flow("+15558889999")
+        with serve(tmp_path / "server", flow=flow, settings=TRUNK + trunk) as server:
+            async with raw_phone(("127.0.0.1", server.sip_port)) as caller:
+                await caller.call()
+                await caller.receive()  # the BYE: the flow has ended, for the carrier is busy
+            statuses = {call["direction"]: call["status"] for call in server.calls()}
+            assert statuses["outbound-dial"] == "busy", server.calls()
+            log = server.program.text()
+            assert "s3cret" not in log
+    assert "s3cret" not in carrier.text()
+
+
+def test_tls_by_a_peer_behind_kamailio(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path], tone_files: Path
+) -> None:
+    callee_port = free_port_both()
+    folders = [tmp_path / name for name in ("caller", "callee")]
+    for folder in folders:
+        folder.mkdir()
+        for audio in tone_files.glob("*.ulaw"):
+            (folder / audio.name).write_bytes(audio.read_bytes())
+    flow = connect_flow(f"sip:callee@127.0.0.1:{callee_port}")
+    certificate, key = localhost
+    with serve(tmp_path / "server", flow=flow, settings=TRUNK, certificate=localhost) as server, kamailio.tls_front(
+        tmp_path / "kamailio", certificate=certificate, key=key, ca=authority.path, target_tls_port=server.tls_port
+    ) as (front, _):
+        uas = sipp.command("uas", remote=server.address, local_port=callee_port, calls=5, media_port=42000)
+        uac = sipp.command("uac", remote=f"127.0.0.1:{front}", calls=5, rate=5, media_port=45000)
+        with (
+            running(uas, folders[1] / "sipp.log", cwd=folders[1]) as callees,
+            running(uac, folders[0] / "sipp.log", cwd=folders[0]) as callers,
+        ):
+            callers.wait(within_s=60)
+            callees.wait(within_s=30)
+            assert sipp.result(callers, folders[0]).successful == 5, callers.text()[-3000:]
+            assert sipp.result(callees, folders[1]).successful == 5
