@@ -71,7 +71,7 @@ class Line:
 
     async def until_sent(self, name: str, *, times: int = 1) -> Any:
         """That command, once it has been given so often; waiting costs no time here."""
-        while len(self.fake.sent(name)) < times:
+        while len(self.fake.sent(name)) < times:  # noqa: ASYNC110 -- the fake has no way to tell
             await asyncio.sleep(0.01)
         return self.fake.sent(name)[-1]
 
