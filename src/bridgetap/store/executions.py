@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text
+
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid
+
+from .kind import METADATA, Kind
+from .reading import Reader
 
 InitiatedBy: TypeAlias = Literal["call", "api", "parent"]
 
@@ -29,3 +34,37 @@ class ExecutionRecord:
     @property
     def is_open(self) -> bool:
         return self.ended_ns is None
+
+
+EXECUTIONS = Kind(
+    record=ExecutionRecord,
+    table=Table(
+        "executions",
+        METADATA,
+        Column("sid", Text, primary_key=True),
+        Column("node", Text, nullable=False),
+        Column("account_sid", Text, nullable=False),
+        Column("flow_sid", Text, nullable=False),
+        Column("flow_name", Text, nullable=False),
+        Column("flow_version", Integer, nullable=False),
+        Column("call_sid", Text, index=True),
+        Column("contact_channel_address", Text, nullable=False),
+        Column("initiated_by", Text, nullable=False),
+        Column("context", JSON, nullable=False),
+        Column("created_ns", BigInteger, nullable=False),
+        Column("updated_ns", BigInteger, nullable=False),
+        Column("ended_ns", BigInteger),
+        Column("end_reason", Text),
+        Index("ix_executions_flow_sid_created_ns", "flow_sid", "created_ns"),
+        Index("ix_executions_node_ended_ns", "node", "ended_ns"),
+    ),
+)
+
+
+class Executions(Reader[ExecutionRecord]):
+    """Queries over executions."""
+
+    async def of_call(self, call: CallSid) -> list[ExecutionRecord]:
+        """A call's executions, oldest first."""
+        table = EXECUTIONS.table
+        return await self.select(table.select().where(table.c.call_sid == call).order_by(table.c.created_ns))

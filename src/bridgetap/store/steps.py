@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text
+
 from bridgetap.ids import AccountSid, ExecutionSid, FlowSid, StepSid
+
+from .kind import METADATA, Kind
+from .reading import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +27,36 @@ class StepRecord:
     widget_type: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     created_ns: int
+
+
+STEPS = Kind(
+    record=StepRecord,
+    history=True,
+    table=Table(
+        "steps",
+        METADATA,
+        Column("sid", Text, primary_key=True),
+        Column("account_sid", Text, nullable=False),
+        Column("flow_sid", Text, nullable=False),
+        Column("execution_sid", Text, nullable=False),
+        Column("parent_step_sid", Text),
+        Column("index", Integer, nullable=False),
+        Column("name", Text, nullable=False),
+        Column("transitioned_from", Text, nullable=False),
+        Column("transitioned_to", Text, nullable=False),
+        Column("widget_type", Text, nullable=False),
+        Column("context", JSON, nullable=False),
+        Column("created_ns", BigInteger, nullable=False),
+        Index("ix_steps_execution_sid_index", "execution_sid", "index"),
+    ),
+)
+
+
+class Steps(Reader[StepRecord]):
+    """Queries over steps."""
+
+    async def of_execution(self, execution: ExecutionSid) -> list[StepRecord]:
+        """An execution's steps in order."""
+        table = STEPS.table
+        found = table.select().where(table.c.execution_sid == execution).order_by(table.c.index)
+        return await self.select(found)

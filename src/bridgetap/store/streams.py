@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Table, Text
+
 from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
+
+from .kind import METADATA, Kind
+from .reading import Reader
 
 StreamTransport: TypeAlias = Literal["websocket", "siprec"]
 
@@ -24,6 +29,7 @@ class StreamRecord:
     created_ns: int
     updated_ns: int
     opened_ns: int | None = None  # the far end answered 101
+    connect_ms: float | None = None
     ended_ns: int | None = None
     end_reason: str | None = None  # "stopped", "call-ended", "remote-closed", "failed", "crashed"
     code: int | None = None
@@ -40,3 +46,48 @@ class StreamRecord:
     @property
     def is_open(self) -> bool:
         return self.ended_ns is None
+
+
+STREAMS = Kind(
+    record=StreamRecord,
+    table=Table(
+        "streams",
+        METADATA,
+        Column("sid", Text, primary_key=True),
+        Column("node", Text, nullable=False),
+        Column("account_sid", Text, nullable=False),
+        Column("call_sid", Text, nullable=False, index=True),
+        Column("name", Text, nullable=False),
+        Column("transport", Text, nullable=False),
+        Column("url", Text, nullable=False),
+        Column("connector", Text, nullable=False),
+        Column("tracks", JSON, nullable=False),
+        Column("parameter_names", JSON, nullable=False),
+        Column("created_ns", BigInteger, nullable=False),
+        Column("updated_ns", BigInteger, nullable=False),
+        Column("opened_ns", BigInteger),
+        Column("connect_ms", Float),
+        Column("ended_ns", BigInteger),
+        Column("end_reason", Text),
+        Column("code", Integer),
+        Column("detail", Text, nullable=False),
+        Column("close_code", Integer),
+        Column("frames_sent", BigInteger, nullable=False),
+        Column("ms_sent", BigInteger, nullable=False),
+        Column("ms_dropped", BigInteger, nullable=False),
+        Column("ms_repaired", BigInteger, nullable=False),
+        Column("lag_max_ms", BigInteger, nullable=False),
+        Column("latency_p50_us", BigInteger, nullable=False),
+        Column("latency_p99_us", BigInteger, nullable=False),
+        Index("ix_streams_node_ended_ns", "node", "ended_ns"),
+    ),
+)
+
+
+class Streams(Reader[StreamRecord]):
+    """Queries over streams."""
+
+    async def of_call(self, call: CallSid) -> list[StreamRecord]:
+        """A call's streams, oldest first."""
+        table = STREAMS.table
+        return await self.select(table.select().where(table.c.call_sid == call).order_by(table.c.created_ns))

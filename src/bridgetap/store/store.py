@@ -1,0 +1,123 @@
+"""The store as the rest of the server sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from bridgetap.clock import Clock
+
+from .calls import CALLS, CallRecord, Calls
+from .crashed import close_crashed
+from .database import Database, open_database
+from .executions import EXECUTIONS, ExecutionRecord, Executions
+from .kind import Kind
+from .nodes import NODES, NodeRecord
+from .notifications import NOTIFICATIONS, NotificationRecord, Notifications
+from .registrations import REGISTRATIONS, RegistrationRecord, Registrations
+from .steps import STEPS, StepRecord, Steps
+from .streams import STREAMS, StreamRecord, Streams
+from .writer import CAPACITY, INTERVAL_S, PATIENCE_S, ROWS, Writer
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_S = 5.0
+CLOSE_S = 5.0
+
+AnyRecord = CallRecord | ExecutionRecord | StepRecord | StreamRecord | NotificationRecord
+
+
+@asynccontextmanager
+async def open_store(
+    url: str,
+    *,
+    node: str,
+    clock: Clock,
+    capacity: int = CAPACITY,
+    rows: int = ROWS,
+    interval_s: float = INTERVAL_S,
+) -> AsyncIterator["Store"]:
+    """Open the database, bring its schema up to date, close what a killed process left open, and write
+    until the block is left. `url` is an SQLAlchemy URL with an asyncio driver (`StoreSettings.url` is one)."""
+    async with open_database(url, node=node) as database:
+        crashed = await close_crashed(database, node=node, now_ns=clock.now_ns())
+        if any(crashed.values()):
+            log.warning("store.closed_crashed", **crashed)
+        writer = Writer(database, node=node, capacity=capacity, rows=rows, interval_s=interval_s)
+        store = Store(database=database, writer=writer, node=node, clock=clock)
+        async with asyncio.TaskGroup() as tasks:
+            written = tasks.create_task(writer.run())
+            heart = tasks.create_task(store.beat())
+            try:
+                yield store
+            finally:
+                heart.cancel()
+                writer.close()
+                _, late = await asyncio.wait([written], timeout=CLOSE_S)
+                if late:
+                    log.error("store.closed_behind", waiting=writer.waiting)
+                    written.cancel()
+
+
+class Store:
+    """Put records, read them back. Made by `open_store`."""
+
+    def __init__(self, *, database: Database, writer: Writer, node: str, clock: Clock) -> None:
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+        self.node = node
+        self.calls = Calls(CALLS, database, writer)
+        self.executions = Executions(EXECUTIONS, database, writer)
+        self.steps = Steps(STEPS, database, writer)
+        self.streams = Streams(STREAMS, database, writer)
+        self.notifications = Notifications(NOTIFICATIONS, database, writer)
+        self.registrations = Registrations(REGISTRATIONS, database, writer)
+
+    def put(self, record: AnyRecord) -> None:
+        """Keep this version of a record. Returns at once; written within 50 ms where all is well.
+
+        Raises `StoreFull` for a record that is new, when too much is open or waiting.
+        """
+        self._writer.put(_kind(record), record)
+
+    async def commit_now(self, record: AnyRecord, *, timeout_s: float = PATIENCE_S) -> None:
+        """Keep this version, and return when it would survive a killed process.
+
+        Raises `StoreFull`, `StoreUnavailable` (it stays queued) or `StoreRefused`.
+        """
+        await self._writer.commit(_kind(record), record, timeout_s=timeout_s)
+
+    async def flush(self, *, timeout_s: float = PATIENCE_S) -> None:
+        """Return when all that was put until now is committed."""
+        await self._writer.flush(timeout_s=timeout_s)
+
+    def put_registrations(self, username: str, bindings: Sequence[RegistrationRecord]) -> None:
+        """Keep these bindings of a user, and no others."""
+        self.registrations.replace(username, bindings, node=self.node)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the database took the last batch."""
+        return self._writer.healthy
+
+    def gauges(self) -> dict[str, float]:
+        """Figures for `/metrics`."""
+        return {"store_waiting": self._writer.waiting, "store_history_dropped_total": self._writer.dropped}
+
+    async def beat(self) -> None:
+        """Note from time to time that this node lives, while it has something open: should it be killed,
+        its calls are closed with the time at which it last lived."""
+        while True:
+            if self._writer.has_open:
+                self._writer.put(NODES, NodeRecord(node=self.node, seen_ns=self._clock.now_ns()))
+            await asyncio.sleep(HEARTBEAT_S)
+
+
+_KINDS: dict[type[Any], Kind[Any]] = {kind.record: kind for kind in (CALLS, EXECUTIONS, STEPS, STREAMS, NOTIFICATIONS)}
+
+
+def _kind(record: AnyRecord) -> Kind[Any]:
+    return _KINDS[type(record)]
