@@ -1,6 +1,7 @@
 //! The threads that move media: one epoll loop each, driving `bridgetap-media`, and the connector
 //! that opens TLS WebSockets for them.
 
+mod connector;
 mod error;
 mod eventfd;
 mod mailbox;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::eventfd::EventFd;
 
@@ -20,6 +20,13 @@ pub(crate) struct Mailbox<T> {
 struct State<T> {
     waiting: VecDeque<T>,
     closed: bool,
+}
+
+/// An order that was not taken, given back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Undelivered<T> {
+    pub(crate) order: T,
+    pub(crate) why: Refused,
 }
 
 /// Why an order was not taken.
@@ -44,22 +51,35 @@ impl<T> Mailbox<T> {
     }
 
     /// An order that starts something.
-    pub(crate) fn post(&self, order: T) -> Result<(), Refused> {
-        self.put(order, self.limit)
+    pub(crate) fn post(&self, order: T) -> Result<(), Undelivered<T>> {
+        self.lock().put(order, self.limit, &self.bell)
     }
 
     /// An order that ends something; refused only by a thread that has ended.
-    pub(crate) fn post_end(&self, order: T) -> Result<(), Refused> {
-        self.put(order, usize::MAX)
+    pub(crate) fn post_end(&self, order: T) -> Result<(), Undelivered<T>> {
+        self.lock().put(order, usize::MAX, &self.bell)
+    }
+
+    /// [`post_end`](Self::post_end) for threads that never wait: false when the mailbox is in use
+    /// this very moment, and `orders` keeps what it holds. A closed mailbox drops them.
+    pub(crate) fn try_post_ends(&self, orders: &mut Vec<T>) -> bool {
+        if orders.is_empty() {
+            return true;
+        }
+        let Some(mut state) = self.try_lock() else {
+            return false;
+        };
+        for order in orders.drain(..) {
+            let _ = state.put(order, usize::MAX, &self.bell);
+        }
+        true
     }
 
     /// Move all that waits behind what `into` holds. False when a sender is at it this very
     /// moment: the bell stays rung, so look again with the next round.
     pub(crate) fn try_take(&self, into: &mut VecDeque<T>) -> bool {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(std::sync::TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(std::sync::TryLockError::WouldBlock) => return false,
+        let Some(mut state) = self.try_lock() else {
+            return false;
         };
         into.append(&mut state.waiting);
         self.bell.silence();
@@ -73,23 +93,33 @@ impl<T> Mailbox<T> {
         std::mem::take(&mut state.waiting)
     }
 
-    fn put(&self, order: T, limit: usize) -> Result<(), Refused> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(Refused::Closed);
+    fn try_lock(&self) -> Option<MutexGuard<'_, State<T>>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
-        if state.waiting.len() >= limit {
-            return Err(Refused::Full);
-        }
-        state.waiting.push_back(order);
-        if state.waiting.len() == 1 {
-            self.bell.ring();
-        }
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn put(&mut self, order: T, limit: usize, bell: &EventFd) -> Result<(), Undelivered<T>> {
+        let why = if self.closed {
+            Refused::Closed
+        } else if self.waiting.len() >= limit {
+            Refused::Full
+        } else {
+            self.waiting.push_back(order);
+            if self.waiting.len() == 1 {
+                bell.ring();
+            }
+            return Ok(());
+        };
+        Err(Undelivered { order, why })
     }
 }
 
@@ -112,17 +142,24 @@ mod tests {
         into.into()
     }
 
+    fn undelivered(order: u32, why: Refused) -> Undelivered<u32> {
+        Undelivered { order, why }
+    }
+
     #[test]
     fn a_full_mailbox_refuses_starts_and_takes_ends() {
         let mailbox = Mailbox::new(2).unwrap();
         assert_eq!(mailbox.post(1), Ok(()));
         assert_eq!(mailbox.post(2), Ok(()));
-        assert_eq!(mailbox.post(3), Err(Refused::Full));
+        assert_eq!(mailbox.post(3).unwrap_err(), undelivered(3, Refused::Full));
         assert_eq!(mailbox.post_end(4), Ok(()));
         assert_eq!(take(&mailbox), [1, 2, 4]);
         assert_eq!(mailbox.post(5), Ok(()));
         assert_eq!(mailbox.close(), [5]);
-        assert_eq!(mailbox.post_end(6), Err(Refused::Closed));
+        assert_eq!(
+            mailbox.post_end(6).unwrap_err(),
+            undelivered(6, Refused::Closed)
+        );
     }
 
     #[test]
@@ -143,9 +180,12 @@ mod tests {
         let mailbox = Mailbox::new(2).unwrap();
         mailbox.post(1).unwrap();
         let held = mailbox.lock();
+        let mut ends = vec![2];
         assert!(!mailbox.try_take(&mut VecDeque::new()));
+        assert!(!mailbox.try_post_ends(&mut ends));
         drop(held);
-        assert_eq!(take(&mailbox), [1]);
+        assert!(mailbox.try_post_ends(&mut ends));
+        assert_eq!(take(&mailbox), [1, 2]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: certificates and targets.
 
 mod certificates;
+pub(crate) mod server;
 
 use bridgetap_media::{CaptureFrom, ForkTarget, Track};
 
