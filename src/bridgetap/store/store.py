@@ -111,9 +111,13 @@ class Store:
         """Note from time to time that this node lives, while it has something open: should it be killed,
         its calls are closed with the time at which it last lived."""
         while True:
-            if self._writer.has_open:
-                self._writer.put(NODES, NodeRecord(node=self.node, seen_ns=self._clock.now_ns()))
             await asyncio.sleep(HEARTBEAT_S)
+            if self._writer.has_open:
+                self.note_alive()
+
+    def note_alive(self) -> None:
+        """Write down that this node lives now."""
+        self._writer.put(NODES, NodeRecord(node=self.node, seen_ns=self._clock.now_ns()))
 
 
 _KINDS: dict[type[Any], Kind[Any]] = {kind.record: kind for kind in (CALLS, EXECUTIONS, STEPS, STREAMS, NOTIFICATIONS)}

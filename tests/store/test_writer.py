@@ -1,0 +1,260 @@
+"""The writer's rules: batches, order, what happens when the disk is slow, gone or full."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid, StepSid
+from bridgetap.store import CallRecord, StepRecord, StoreFull, StoreRefused, StoreUnavailable
+from bridgetap.store import writer as writer_module
+from bridgetap.store.calls import CALLS
+from bridgetap.store.steps import STEPS
+from bridgetap.store.writer import Writer
+
+ACCOUNT = AccountSid("AC" + "a" * 32)
+
+
+class Disk:
+    """A database of a list of transactions; fails as often and as it is told."""
+
+    def __init__(self) -> None:
+        self.transactions: list[list[str]] = []
+        self.failures: list[Exception] = []
+        self.poison: set[str] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.entered = asyncio.Event()
+        self.written = asyncio.Event()
+        self.on_enter: Callable[[], None] = lambda: None
+        self.engine = self
+        self.dialect = type("Dialect", (), {"name": "sqlite"})()
+        self._current: list[str] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Disk"]:
+        self.entered.set()
+        self.on_enter()
+        await self.gate.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        self._current = []
+        yield self
+        self.transactions.append(self._current)
+        self.written.set()
+
+    async def execute(self, _statement: object, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["sid"] in self.poison:
+                raise IntegrityError("", {}, ValueError("poison"))
+            self._current.append(f"{row['sid'][-1]} {row.get('status', 'step')}")
+
+
+def call(number: int, **changes: object) -> CallRecord:
+    record = CallRecord(
+        sid=CallSid(f"CA{number}"),
+        account_sid=ACCOUNT,
+        direction="inbound",
+        from_="a",
+        to="b",
+        status="ringing",
+        created_ns=0,
+        updated_ns=0,
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def ended(number: int) -> CallRecord:
+    return call(number, status="completed", ended_ns=1)
+
+
+def step(number: int) -> StepRecord:
+    return StepRecord(
+        sid=StepSid(f"FT{number}"),
+        account_sid=ACCOUNT,
+        flow_sid=FlowSid("FW"),
+        execution_sid=ExecutionSid("FN"),
+        index=number,
+        name="next",
+        transitioned_from="a",
+        transitioned_to="b",
+        created_ns=0,
+    )
+
+
+@asynccontextmanager
+async def running(disk: Disk, **options: Any) -> AsyncIterator[Writer]:
+    writer = Writer(disk, node="n1", **{"interval_s": 3600.0, **options})  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(writer.run())
+        yield writer
+        writer.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "RETRY_S", (0.0,))
+
+
+async def test_records_wait_for_company() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        for number in range(3):
+            writer.put(CALLS, call(number))
+        await asyncio.sleep(0)
+        assert disk.transactions == []
+        assert writer.waiting == 3
+    assert disk.transactions == [["0 ringing", "1 ringing", "2 ringing"]]
+
+
+async def test_a_full_batch_does_not_wait() -> None:
+    disk = Disk()
+    async with running(disk, rows=2) as writer:
+        writer.put(CALLS, call(1))
+        await asyncio.sleep(0)
+        writer.put(CALLS, call(2))
+        await disk.written.wait()
+        assert disk.transactions == [["1 ringing", "2 ringing"]]
+
+
+async def test_the_interval_ends_the_wait() -> None:
+    disk = Disk()
+    async with running(disk, interval_s=0.0) as writer:
+        writer.put(CALLS, call(1))
+        await disk.written.wait()
+
+
+async def test_a_large_batch_is_several_transactions() -> None:
+    disk = Disk()
+    async with running(disk, rows=2) as writer:
+        for number in range(5):
+            writer.put(CALLS, call(number))
+        await writer.flush()
+    assert [len(transaction) for transaction in disk.transactions] == [2, 2, 1]
+
+
+async def test_a_newer_version_replaces_a_waiting_one_in_its_place() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        writer.put(CALLS, call(1))
+        writer.put(CALLS, call(2))
+        writer.put(CALLS, ended(1))
+        await writer.flush()
+    assert disk.transactions == [["1 completed", "2 ringing"]]
+
+
+async def test_commit_returns_once_the_row_and_all_before_are_down() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        writer.put(CALLS, call(1))
+        await writer.commit(CALLS, call(2))
+        assert disk.transactions == [["1 ringing", "2 ringing"]]
+        await writer.flush()  # nothing waits
+
+
+async def test_flush_waits_for_what_is_just_being_written() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        disk.gate.clear()
+        writer.put(CALLS, call(1))
+        first = asyncio.create_task(writer.flush())
+        await disk.entered.wait()
+        second = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0)
+        assert not first.done()
+        assert not second.done()
+        disk.gate.set()
+        await asyncio.gather(first, second)
+        assert disk.transactions == [["1 ringing"]]
+
+
+async def test_a_database_that_fails_is_tried_until_it_takes_it() -> None:
+    disk = Disk()
+    disk.failures = [OperationalError("", {}, OSError("locked")), ConnectionRefusedError(), OSError("gone")]
+    health: list[bool] = []
+    async with running(disk) as writer:
+        disk.on_enter = lambda: health.append(writer.healthy)
+        await writer.commit(CALLS, call(1))
+        assert writer.healthy
+    assert health == [True, False, False, False]
+    assert disk.transactions == [["1 ringing"]]
+
+
+async def test_commit_says_when_it_takes_too_long_and_the_row_stays_queued() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        disk.gate.clear()
+        with pytest.raises(StoreUnavailable, match="CA1 was not committed within 0 s"):
+            await writer.commit(CALLS, call(1), timeout_s=0)
+        disk.gate.set()
+    assert disk.transactions == [["1 ringing"]]
+
+
+async def test_one_bad_row_is_left_out_and_told_to_who_waits_for_it() -> None:
+    disk = Disk()
+    disk.poison = {"CA2"}
+    async with running(disk) as writer:
+        writer.put(CALLS, call(1))
+        writer.put(STEPS, step(3))
+        with pytest.raises(StoreRefused, match="poison"):
+            await writer.commit(CALLS, call(2))
+        assert writer.healthy
+    assert sorted(line for transaction in disk.transactions for line in transaction) == ["1 ringing", "3 step"]
+
+
+async def test_history_is_dropped_and_counted_when_the_disk_is_behind() -> None:
+    disk = Disk()
+    async with running(disk, capacity=4) as writer:
+        for number in range(5):
+            writer.put(STEPS, step(number))
+        assert (writer.waiting, writer.dropped) == (2, 3)
+        writer.put(CALLS, call(7))  # what lives still finds a place
+
+
+async def test_what_opens_is_refused_when_full_and_every_end_finds_a_place() -> None:
+    disk = Disk()
+    async with running(disk, capacity=4) as writer:
+        disk.gate.clear()
+        writer.put(CALLS, call(1))
+        writer.put(CALLS, call(2))  # two open and two waiting: full
+        with pytest.raises(StoreFull):
+            writer.put(CALLS, call(3))
+        writer.put(CALLS, ended(1))
+        writer.put(CALLS, call(2, status="in-progress"))
+        writer.put(CALLS, ended(2))
+        assert writer.waiting == 2
+        disk.gate.set()
+        await writer.flush()
+        writer.put(CALLS, call(3))  # there is room again
+    assert disk.transactions == [["1 completed", "2 completed"], ["3 ringing"]]
+
+
+async def test_the_queue_never_holds_more_than_its_capacity() -> None:
+    disk = Disk()
+    async with running(disk, capacity=6) as writer:
+        disk.gate.clear()
+        for number in range(50):
+            try:
+                writer.put(CALLS, call(number))
+                writer.put(CALLS, call(number, status="in-progress"))
+            except StoreFull:
+                pass
+            writer.put(STEPS, step(number))
+        for number in range(50):
+            if writer.open_record(CALLS, f"CA{number}") is not None:
+                writer.put(CALLS, ended(number))
+        assert writer.waiting <= 6
+        assert not writer.has_open
+        disk.gate.set()
+
+
+async def test_closing_writes_what_waits() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        writer.put(CALLS, call(1))
+        writer.put(CALLS, ended(1))
+    assert disk.transactions == [["1 completed"]]
