@@ -7,20 +7,18 @@ says when the far end answered or left; nothing here ever waits for a far end.
 from .call_streams import CallStreams, Streams
 from .life import End, EndReason, State
 from .names import Named, StreamRequest
-from .ports import NewStream, Notifier, StreamRecords
-from .websocket import StreamPolicy, check_parameters
+from .ports import Notifier, StreamRecords
+from .websocket import StreamPolicy
 
 __all__ = [
     "CallStreams",
     "End",
     "EndReason",
     "Named",
-    "NewStream",
     "Notifier",
     "State",
     "StreamPolicy",
     "StreamRecords",
     "StreamRequest",
     "Streams",
-    "check_parameters",
 ]

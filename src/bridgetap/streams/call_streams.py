@@ -1,7 +1,7 @@
 """The streams of one call: started and stopped through any door, each ending exactly once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -9,17 +9,18 @@ from bridgetap.clock import Clock
 from bridgetap.engine import Core, EngineError, ForkEnded, ForkEvent, ForkId, ForkLagging, ForkOpened, LegHandle
 from bridgetap.errors import Conflict, InvalidStream
 from bridgetap.flow.effects import Transport
+from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
+from bridgetap.store import Level, StoreFull, StoreRefused, StreamRecord
 
 from .life import End, EndReason, State, Step, advance
 from .names import Named, Names, StreamRequest
-from .ports import NewStream, Notifier, StreamRecords
-from .websocket import Sign, StreamPolicy, handshake
+from .ports import Notifier, StreamRecords
+from .websocket import Sign, StreamPolicy, fork_target, required_url
 
-CONNECTOR_UNKNOWN = 31940
-AUDIO_DROPPED = 31930
 NOT_IN_PROGRESS = 21220
-ENGINE_FAILED = 31900
+STREAM_FAILED = 31900
+AUDIO_DROPPED = 31930
 
 MESSAGES = {  # spec/twilio §3.6
     31900: "the stream failed",
@@ -47,8 +48,9 @@ class Streams:
     account_sid: AccountSid
     policy: StreamPolicy
 
-    def of_call(self, call_sid: CallSid) -> "CallStreams":
-        return CallStreams(shared=self, call_sid=call_sid)
+    def of_call(self, call_sid: CallSid, leg: LegHandle) -> "CallStreams":
+        """The streams of a call: they carry the audio of that leg."""
+        return CallStreams(shared=self, call_sid=call_sid, leg=leg)
 
 
 @dataclass(slots=True)
@@ -56,38 +58,38 @@ class _Fork:
     """One stream from its creation to its end."""
 
     named: Named
+    record: StreamRecord
     state: State = State.CREATED
-    fork: ForkId | None = None  # None until the row is committed and the core has it
+    fork: ForkId | None = None  # None until its row is committed and the core has it
     dropping: bool = False  # 31930 was said
 
 
 class CallStreams:
-    """One call's streams. `close` ends them all; their last words may come after the call's."""
+    """One call's streams. The last words of some may come after the call's own."""
 
-    def __init__(self, *, shared: Streams, call_sid: CallSid) -> None:
+    def __init__(self, *, shared: Streams, call_sid: CallSid, leg: LegHandle) -> None:
         self._shared = shared
         self._call_sid = call_sid
+        self._leg = leg
         self._names = Names(max_tracks=shared.policy.max_tracks_per_call)
         self._forks: dict[str, _Fork] = {}
-        self._leg: LegHandle | None = None
-        self._closed = False
+        self._call_is_over = False
         self._log = structlog.get_logger(__name__).bind(call_sid=call_sid)
 
-    def attach(self, leg: LegHandle) -> None:
-        """The leg whose audio the streams carry."""
-        self._leg = leg
-
     async def start(self, request: StreamRequest) -> Named:
-        """Create a stream. Returns once it is validated, named, budgeted, its row committed and
-        the core has it; the far end may take as long as it likes after that."""
-        shared, leg = self._shared, self._leg
-        if self._closed or leg is None:
+        """Create a stream. Returns once it is named, budgeted, its row committed and the core has
+        it; the far end may take as long as it likes after that.
+
+        `InvalidStream` or `Conflict` says which rule forbids it, and then nothing was started.
+        """
+        shared = self._shared
+        if self._call_is_over:
             raise Conflict("the call is not in progress", code=NOT_IN_PROGRESS)
         if request.transport == "siprec":
             rule = "no connector of that name is configured"
             raise InvalidStream("connector", request.connector, rule, code=CONNECTOR_UNKNOWN)
         sid = StreamSid(make_sid("MZ", shared.entropy(16)))
-        plan = handshake(
+        target = fork_target(
             request,
             sid=sid,
             call_sid=self._call_sid,
@@ -96,77 +98,58 @@ class CallStreams:
             sign=shared.sign,
         )
         named = self._names.claim(request, sid)
-        fork = _Fork(named=named)
+        fork = _Fork(named=named, record=self._new_record(named, request))
         self._forks[sid] = fork
         try:
-            await shared.records.created(
-                NewStream(
-                    sid=sid,
-                    call_sid=self._call_sid,
-                    name=named.name,
-                    transport=named.transport,
-                    url=str(plan.url),
-                    tracks=named.tracks,
-                    created_ns=shared.clock.now_ns(),
-                )
-            )
+            await shared.records.commit_now(fork.record)
+        except (StoreFull, StoreRefused) as error:
+            self._names.release(sid)
+            del self._forks[sid]
+            raise Conflict(f"the stream cannot be written down: {error}", code=STREAM_FAILED) from None
         except BaseException:
-            # Cancelled or failed before the core had it: the row, if it was written after all,
-            # still gets its end.
-            self._end(fork, End(reason="failed", code=ENGINE_FAILED, detail="the stream could not be written down"))
+            # Cancelled, or the database does not answer: the row may be there, so it gets its end.
+            self._end(fork, End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down"))
             raise
-        for code, message in plan.warnings:
-            shared.notifier.notify(call_sid=self._call_sid, level="warning", code=code, message=message)
         if (reason := self._ended_meanwhile(fork)) is not None:
             self._end(fork, End(reason=reason))
             return named
         try:
-            fork.fork = leg.fork(plan.target)
+            fork.fork = self._leg.fork(target)
         except EngineError as error:
-            self._end(fork, End(reason="failed", code=ENGINE_FAILED, detail=str(error)))
-            raise
+            # As when the far end cannot be reached: it was created, and this is its end.
+            self._end(fork, End(reason="failed", code=STREAM_FAILED, detail=str(error)))
+            return named
         shared.core.hear_fork(fork.fork, lambda event: self._hear(fork, event))
-        self._log.info("stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=plan.url.host)
+        self._log.info("stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.host)
         return named
 
     def stop(self, name: str | None, transport: Transport) -> Named:
         """Take no further audio for that stream; without a name, for the newest of its type."""
-        if name is None:
-            named = self._names.newest(transport)
-            message = f"a stop without a name ends the newest {transport} stream: {named.name}"
-            self._shared.notifier.notify(call_sid=self._call_sid, level="warning", code=0, message=message)
-        else:
-            named = self._names.find(name, transport)
-        self._stop(self._forks[named.sid])
+        named = self._names.newest(transport) if name is None else self._names.find(name, transport)
+        fork = self._forks[named.sid]
+        fork.state = advance(fork.state, Step.STOPPED)
+        self._names.release(named.sid)
+        if fork.fork is not None:
+            self._leg.stop_fork(fork.fork)
+        self._log.info("stream.stopped", stream_sid=named.sid, stream=named.name)
         return named
 
     def running(self) -> list[Named]:
         """The streams that take audio now, oldest first."""
         return self._names.all()
 
-    def close(self) -> None:
-        """The call is over: its leg is closed by the caller of this, which ends every fork."""
-        self._closed = True
+    def end_of_call(self) -> None:
+        """No further stream starts. Those that run end as the call's leg is closed."""
+        self._call_is_over = True
 
-    def _ended_meanwhile(self, fork: _Fork) -> EndReason | None:
-        """What befell a stream while its row was being written."""
-        if self._closed:
-            return "call-ended"
-        return "stopped" if fork.state is State.STOPPING else None
-
-    def _stop(self, fork: _Fork) -> None:
-        fork.state = advance(fork.state, Step.STOPPED)
-        self._names.release(fork.named.sid)
-        if fork.fork is not None and self._leg is not None:
-            self._leg.stop_fork(fork.fork)
-        self._log.info("stream.stopped", stream_sid=fork.named.sid)
+    # -- what the core says --
 
     def _hear(self, fork: _Fork, event: ForkEvent) -> None:
-        shared = self._shared
         match event:
             case ForkOpened():
                 fork.state = advance(fork.state, Step.OPENED)
-                shared.records.opened(fork.named.sid, at_ns=shared.clock.now_ns(), connect_ms=event.connect_ms)
+                now = self._shared.clock.now_ns()
+                self._save(fork, replace(fork.record, opened_ns=now, updated_ns=now))
                 self._log.info("stream.open", stream_sid=fork.named.sid, connect_ms=round(event.connect_ms, 1))
             case ForkLagging():
                 self._lagging(fork, event)
@@ -183,14 +166,32 @@ class CallStreams:
         )
         if event.dropped_ms and not fork.dropping:
             fork.dropping = True
-            message = f"stream {fork.named.name}: the server reads too slowly, audio is dropped"
-            self._shared.notifier.notify(call_sid=self._call_sid, level="warning", code=AUDIO_DROPPED, message=message)
+            self._notify(fork, "warning", AUDIO_DROPPED, "the server reads too slowly, audio is dropped")
 
     def _end(self, fork: _Fork, end: End) -> None:
         fork.state = advance(fork.state, Step.ENDED)
         self._names.release(fork.named.sid)
         del self._forks[fork.named.sid]
-        self._shared.records.ended(fork.named.sid, at_ns=self._shared.clock.now_ns(), end=end)
+        now = self._shared.clock.now_ns()
+        self._save(
+            fork,
+            replace(
+                fork.record,
+                ended_ns=now,
+                updated_ns=now,
+                end_reason=end.reason,
+                code=end.code or None,
+                detail=end.detail,
+                close_code=end.close_code or None,
+                frames_sent=end.frames_sent,
+                ms_sent=end.ms_sent,
+                ms_dropped=end.ms_dropped,
+                ms_repaired=end.ms_repaired,
+                lag_max_ms=end.lag_max_ms,
+                latency_p50_us=end.latency_p50_us,
+                latency_p99_us=end.latency_p99_us,
+            ),
+        )
         self._log.info(
             "stream.ended",
             stream_sid=fork.named.sid,
@@ -201,13 +202,46 @@ class CallStreams:
             ms_dropped=end.ms_dropped,
         )
         if end.is_error:
-            message = f"stream {fork.named.name}: {MESSAGES.get(end.code, MESSAGES[ENGINE_FAILED])}"
-            self._shared.notifier.notify(
-                call_sid=self._call_sid,
-                level="error",
-                code=end.code or ENGINE_FAILED,
-                message=f"{message}: {end.detail}" if end.detail else message,
+            message = MESSAGES.get(end.code, MESSAGES[STREAM_FAILED])
+            self._notify(
+                fork, "error", end.code or STREAM_FAILED, f"{message}: {end.detail}" if end.detail else message
             )
+
+    # -- below --
+
+    def _ended_meanwhile(self, fork: _Fork) -> EndReason | None:
+        """What befell a stream while its row was being written."""
+        if self._call_is_over:
+            return "call-ended"
+        return "stopped" if fork.state is State.STOPPING else None
+
+    def _new_record(self, named: Named, request: StreamRequest) -> StreamRecord:
+        now = self._shared.clock.now_ns()
+        return StreamRecord(
+            sid=named.sid,
+            account_sid=self._shared.account_sid,
+            call_sid=self._call_sid,
+            name=named.name,
+            transport=named.transport,
+            url=str(required_url(request).without_query()),  # a query may hold a secret
+            tracks=named.tracks,
+            parameter_names=tuple(name for name, _ in request.parameters),
+            created_ns=now,
+            updated_ns=now,
+        )
+
+    def _save(self, fork: _Fork, record: StreamRecord) -> None:
+        fork.record = record
+        self._shared.records.put(record)
+
+    def _notify(self, fork: _Fork, level: Level, code: int, message: str) -> None:
+        self._shared.notifier.notify(
+            level=level,
+            code=code,
+            message=f"stream {fork.named.name}: {message}",
+            call_sid=self._call_sid,
+            stream_sid=fork.named.sid,
+        )
 
 
 def _end_of(event: ForkEnded) -> End:
@@ -221,4 +255,6 @@ def _end_of(event: ForkEnded) -> End:
         ms_dropped=event.ms_dropped,
         ms_repaired=event.ms_repaired,
         lag_max_ms=event.lag_max_ms,
+        latency_p50_us=event.latency_p50_us,
+        latency_p99_us=event.latency_p99_us,
     )

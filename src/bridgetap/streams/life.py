@@ -65,6 +65,8 @@ class End:
     ms_dropped: int = 0
     ms_repaired: int = 0
     lag_max_ms: int = 0
+    latency_p50_us: int = 0
+    latency_p99_us: int = 0
 
     @property
     def is_error(self) -> bool:

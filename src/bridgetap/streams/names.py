@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 
 from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Track, Transport
+from bridgetap.flow.stream_rules import TRACK_INVALID
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import SiprecSid, StreamSid
-
-TRACKS_INVALID = 31941
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +44,11 @@ class Names:
         if any(name in (stream.name, stream.sid) for stream in self._taken.values()):
             raise Conflict(f"a stream named {name!r} is running on this call")
         if not request.tracks or len(set(request.tracks)) != len(request.tracks):
-            raise InvalidStream("tracks", request.tracks, "one or both, each once", code=TRACKS_INVALID)
+            raise InvalidStream("tracks", request.tracks, "one or both, each once", code=TRACK_INVALID)
         used = sum(len(stream.tracks) for stream in self._taken.values())
         if used + len(request.tracks) > self.max_tracks:
             rule = f"{used} of {self.max_tracks} tracks of this call are in use"
-            raise InvalidStream("tracks", "+".join(request.tracks), rule, code=TRACKS_INVALID)
+            raise InvalidStream("tracks", "+".join(request.tracks), rule, code=TRACK_INVALID)
         named = Named(sid=sid, name=name, transport=request.transport, tracks=request.tracks)
         self._taken[sid] = named
         return named

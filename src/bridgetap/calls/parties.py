@@ -1,0 +1,183 @@
+"""The parties of one call: every leg, who listens to it, its row, and the one inbox for all their news."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+
+from bridgetap.engine import Core, Inbox, IncomingCall
+from bridgetap.ids import CallSid
+from bridgetap.sdp import Policy
+from bridgetap.settings import Codec
+
+from .ledger import CallEntry, Ledger
+from .leg import Leg, LegNews
+from .leg_states import Answered, EarlyMedia, Ended, Notice, Ringing, Silent, State
+from .media_address import MediaAddress, MediaAddresses
+from .routing import Destination
+from .session import SessionParts
+from .trunks import Trunk
+
+RTP_TIMEOUT = 31953
+
+Watcher: TypeAlias = Callable[["Party", Notice], None]
+
+
+class Party:
+    """One leg with its row. `entry` is None while it is not sure that this leg is the call's."""
+
+    def __init__(self, leg: Leg, *, entry: CallEntry | None, trunk: Trunk | None) -> None:
+        self.leg = leg
+        self.entry = entry
+        self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
+        self._trunk = trunk
+        self._watchers: list[Watcher] = []
+        if trunk is not None:
+            trunk.calls += 1
+
+    @property
+    def sid(self) -> CallSid:
+        return self.leg.sid
+
+    @property
+    def is_over(self) -> bool:
+        return self.leg.state is State.ENDED
+
+    def watch(self, watcher: Watcher) -> None:
+        """Hear what the leg says, after its row was brought up to date."""
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Watcher) -> None:
+        self._watchers.remove(watcher)
+
+    def answer(self) -> None:
+        """Answer a caller. Once answered or ended, nothing happens."""
+        if self.leg.state in (State.CALLING, State.EARLY):
+            self.leg.answer()
+            if self.entry is not None:
+                self.entry.answered()
+
+    def hang_up(self) -> None:
+        """`Ended` follows. Twice is fine."""
+        self.leg.hang_up()
+
+    def hear(self, notice: Notice) -> None:
+        match notice:
+            case Ringing() | EarlyMedia():
+                if self.entry is not None:
+                    self.entry.ringing()
+            case Answered():
+                if self.entry is not None:
+                    self.entry.answered()
+                self._settle(notice)
+            case Ended():
+                self.release(notice)
+                self._settle(notice)
+            case _:
+                pass
+        for watcher in tuple(self._watchers):
+            watcher(self, notice)
+
+    def release(self, ended: Ended) -> None:
+        """Close its audio, its row and its place on the trunk."""
+        self.leg.close()
+        if self.entry is not None:
+            self.entry.ended(ended)
+        if self._trunk is not None:
+            self._trunk.calls -= 1
+            self._trunk = None
+
+    def _settle(self, outcome: Answered | Ended) -> None:
+        if not self.settled.done():
+            self.settled.set_result(outcome)
+
+
+class Parties:
+    """All parties of one call."""
+
+    def __init__(self, *, core: Core, ledger: Ledger, addresses: MediaAddresses, codecs: tuple[Codec, ...]) -> None:
+        self._core = core
+        self._ledger = ledger
+        self._addresses = addresses
+        self._codecs = codecs
+        self._inbox: Inbox[tuple[Leg, LegNews]] = Inbox()
+        self._live: dict[Leg, Party] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def admit(self, call: IncomingCall, *, entry: CallEntry, trunk: Trunk | None) -> Party:
+        """A caller. `InvalidSdp` or `EngineError` where it cannot be served."""
+        address = self._addresses.between(local=call.local, remote=call.source)
+        parts = self._parts(entry.record.sid, address, trunk)
+        leg = Leg.incoming(call, core=self._core, parts=parts, sink=self._put)
+        return self._add(leg, entry=entry, trunk=trunk)
+
+    async def dial(self, destination: Destination, *, sid: CallSid) -> Party:
+        """Send an INVITE. `EngineError` where it cannot be sent."""
+        address = await self._addresses.towards(destination.peer_host)
+        parts = self._parts(sid, address, destination.trunk)
+        leg = Leg.outgoing(destination, core=self._core, parts=parts, sink=self._put)
+        return self._add(leg, entry=None, trunk=destination.trunk)
+
+    async def pump(self) -> None:
+        """Hand each leg its news, until cancelled. `InboxOverflow` where the call is stuck."""
+        while True:
+            leg, event = await self._inbox.get()
+            party = self._live.get(leg)
+            if party is None:
+                continue  # it ended while this waited
+            for notice in leg.handle(event):
+                self._note(party, notice)
+
+    async def wait_until_empty(self) -> None:
+        """Until every leg has ended. The core ends each one that was hung up."""
+        await self._empty.wait()
+
+    def hang_up_all(self) -> None:
+        for party in list(self._live.values()):
+            party.hang_up()
+
+    def abandon(self) -> None:
+        """Leave nothing behind, whatever went wrong: rows closed, ports free, dialogs ended."""
+        for leg, party in list(self._live.items()):
+            party.hang_up()
+            party.release(Ended(cause="hung-up", status=0, reason=""))
+            self._forget(leg)
+
+    def _note(self, party: Party, notice: Notice) -> None:
+        structlog.get_logger(__name__).debug("leg.notice", call_sid=party.sid, notice=type(notice).__name__)
+        if isinstance(notice, Silent):
+            message = f"no audio came for {notice.silent_ms} ms: the leg is ended"
+            self._ledger.notify(level="warning", code=RTP_TIMEOUT, message=message, call_sid=party.sid)
+            party.hang_up()
+        if isinstance(notice, Ended):
+            self._forget(party.leg)
+        party.hear(notice)
+
+    def _add(self, leg: Leg, *, entry: CallEntry | None, trunk: Trunk | None) -> Party:
+        leg.dtmf_by_info = trunk is not None and trunk.settings.dtmf == "info"
+        party = Party(leg, entry=entry, trunk=trunk)
+        self._live[leg] = party
+        self._empty.clear()
+        return party
+
+    def _forget(self, leg: Leg) -> None:
+        self._live.pop(leg, None)
+        if not self._live:
+            self._empty.set()
+
+    def _put(self, leg: Leg, event: LegNews) -> None:
+        self._inbox.put((leg, event))
+
+    def _parts(self, sid: CallSid, address: MediaAddress, trunk: Trunk | None) -> SessionParts:
+        settings = trunk.settings if trunk is not None else None
+        codecs = settings.codecs if settings is not None and settings.codecs else self._codecs
+        policy = Policy(codecs=codecs, telephone_event=settings is None or settings.dtmf == "rfc4733")
+        return SessionParts(
+            sid=sid,
+            address=address,
+            policy=policy,
+            session_id=self._ledger.session_id(),
+            cname=f"{sid}@bridgetap",
+        )
