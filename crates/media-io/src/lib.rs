@@ -4,6 +4,7 @@
 mod connector;
 mod error;
 mod eventfd;
+mod files;
 mod mailbox;
 mod networks;
 mod news;
@@ -13,7 +14,9 @@ mod socket;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod up;
 mod ws;
 
 pub use error::MediaError;
 pub use news::{News, NewsQueue, Place, Source};
+pub use up::{FORK, LEG, Up};

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::scratch_dir;
 
 /// A folder with a CA; gone when dropped.
 pub(crate) struct Certificates {
@@ -19,10 +20,7 @@ pub(crate) struct Certificate {
 
 impl Certificates {
     pub(crate) fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("bt-tls-{}-{count}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
+        let dir = scratch_dir("tls");
         let mut made = Self {
             dir,
             ca: String::new(),

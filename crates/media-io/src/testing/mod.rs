@@ -3,7 +3,15 @@
 mod certificates;
 pub(crate) mod server;
 
-use bridgetap_media::{CaptureFrom, ForkTarget, Track};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use bridgetap_media::{CaptureFrom, ForkId, ForkTarget, LegId, LegStats, MediaEvent, Track};
+
+use crate::up::Up;
 
 pub(crate) use certificates::{Certificate, Certificates};
 
@@ -21,5 +29,52 @@ pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
         headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
         max_lag_ms: 5000,
         capture_from: CaptureFrom::Open,
+    }
+}
+
+/// A new folder; the caller removes it.
+pub(crate) fn scratch_dir(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("bt-{name}-{}-{count}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+/// Figures of a leg that never did anything.
+pub(crate) fn stats(leg: u64) -> LegStats {
+    LegStats {
+        leg: LegId(leg),
+        packets_received: 0,
+        packets_sent: 0,
+        bytes_received: 0,
+        lost: 0,
+        late: 0,
+        duplicated: 0,
+        reordered: 0,
+        slips: 0,
+        filled_ms: 0,
+        jitter_ms: 0.0,
+        refused_source: 0,
+        malformed: 0,
+        remote: None,
+        level_in: -127.0,
+        level_out: -127.0,
+    }
+}
+
+/// Events to a channel, for tests of one thread alone.
+impl Up for Mutex<Sender<MediaEvent>> {
+    fn open_leg(&self, _: LegId) {}
+    fn open_fork(&self, _: ForkId) {}
+    fn forget_fork(&self, _: ForkId) {}
+
+    fn push(&self, _: Instant, event: MediaEvent) {
+        let _ = self.lock().unwrap().send(event);
+    }
+
+    fn try_push(&self, now: Instant, events: &mut Vec<MediaEvent>) -> bool {
+        events.drain(..).for_each(|event| self.push(now, event));
+        true
     }
 }
