@@ -61,10 +61,12 @@ def test_registered_phones_call_each_other(
 
 
 def test_a_wrong_password_is_refused(tmp_path: Path, authority: Authority, tone_files: Path) -> None:
-    with serve(tmp_path / "server", flow=connect_flow("client:bob"), settings=USERS) as server:
-        with _phone(tmp_path, server, authority, "alice", "guess", "udp", tone_files / "caller.wav") as alice:
-            alice.wait_for_log("40")
-            assert "200 OK" not in alice.program.text()
+    with (
+        serve(tmp_path / "server", flow=connect_flow("client:bob"), settings=USERS) as server,
+        _phone(tmp_path, server, authority, "alice", "guess", "udp", tone_files / "caller.wav") as alice,
+    ):
+        alice.wait_for_log("40")
+        assert "200 OK" not in alice.program.text()
 
 
 def _phone(

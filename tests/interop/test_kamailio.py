@@ -53,9 +53,12 @@ def test_tls_by_a_peer_behind_kamailio(
             (folder / audio.name).write_bytes(audio.read_bytes())
     flow = connect_flow(f"sip:callee@127.0.0.1:{callee_port}")
     certificate, key = localhost
-    with serve(tmp_path / "server", flow=flow, settings=TRUNK, certificate=localhost) as server, kamailio.tls_front(
-        tmp_path / "kamailio", certificate=certificate, key=key, ca=authority.path, target_tls_port=server.tls_port
-    ) as (front, _):
+    with (
+        serve(tmp_path / "server", flow=flow, settings=TRUNK, certificate=localhost) as server,
+        kamailio.tls_front(
+            tmp_path / "kamailio", certificate=certificate, key=key, ca=authority.path, target_tls_port=server.tls_port
+        ) as (front, _),
+    ):
         uas = sipp.command("uas", remote=server.address, local_port=callee_port, calls=5, media_port=42000)
         uac = sipp.command("uac", remote=f"127.0.0.1:{front}", calls=5, rate=5, media_port=45000)
         with (

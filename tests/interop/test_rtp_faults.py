@@ -30,7 +30,7 @@ async def test_the_forks_time_line_stays_whole(
     async with (
         behind_nginx(tmp_path / "nginx", *localhost) as far_end,
         parties(tmp_path, stream_url=far_end.url, streams=f'trusted_ca = "{authority.path}"') as (
-            server,
+            _server,
             caller,
             callee,
         ),
