@@ -7,6 +7,7 @@
 mod clock;
 mod command;
 mod config;
+mod dtmf;
 mod event;
 mod fork;
 mod g711;
