@@ -15,8 +15,8 @@ from sys import byteorder
 RATE = 8000
 SAME, OTHER = 0.8, 0.5  # at least this much alike is the sentence, less than that is not
 _FRAME = 160
-_PIECE_FRAMES = 20  # 0.4 s of waveform
-_AROUND = 3 * _FRAME  # how far off the loudness may have been
+_PIECE_FRAMES = 15  # 0.3 s of waveform
+_AROUND = 2 * _FRAME  # how far off the loudness may have been
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,25 @@ def find_sentence(track: bytes, sentence: bytes) -> Found:
     frame = max(range(-len(wanted) // 2, len(loud)), key=lambda at: _alike(loud, wanted, at))
     piece_at = max(range(max(1, len(wanted) - _PIECE_FRAMES)), key=lambda at: sum(wanted[at : at + _PIECE_FRAMES]))
     piece = said[piece_at * _FRAME : (piece_at + _PIECE_FRAMES) * _FRAME]
-    centre = (frame + piece_at) * _FRAME
-    best_at, best = max(
-        ((at, _correlation(heard, piece, at)) for at in range(centre - _AROUND, centre + _AROUND)),
-        key=lambda found: found[1],
-    )
+    best_at, best = _best(heard, piece, (frame + piece_at) * _FRAME)
     return Found(at_s=(best_at - piece_at * _FRAME) / RATE, likeness=max(0.0, best))
+
+
+def _best(heard: Sequence[int], piece: Sequence[int], centre: int) -> tuple[int, float]:
+    """Where about `centre` the waveform of `piece` fits best, and how well."""
+    size, first = len(piece), max(0, centre - _AROUND)
+    around = heard[first : centre + _AROUND + size]
+    sums, squares = [0, *accumulate(around)], [0, *accumulate(sample * sample for sample in around)]
+    mean = sum(piece) / size
+    power = sum(sample * sample for sample in piece) - size * mean**2
+    best = (centre, 0.0)
+    for at in range(len(around) - size):
+        total = sums[at + size] - sums[at]
+        here = power * (squares[at + size] - squares[at] - total * total / size)
+        if here > 0:
+            likeness = (sum(map(mul, around[at : at + size], piece)) - total * mean) / sqrt(here)
+            best = max(best, (first + at, likeness), key=lambda found: found[1])
+    return best
 
 
 def _loudness(samples: Sequence[int]) -> list[float]:
@@ -56,11 +69,6 @@ def _alike(loud: Sequence[float], wanted: Sequence[float], at: int) -> float:
     part = [*([0.0] * -at), *loud[max(0, at) : at + len(wanted)]]
     part += [0.0] * (len(wanted) - len(part))
     return _normalised(part, wanted)
-
-
-def _correlation(heard: Sequence[int], piece: Sequence[int], at: int) -> float:
-    part = heard[at : at + len(piece)] if at >= 0 else ()
-    return _normalised(part, piece) if len(part) == len(piece) else 0.0
 
 
 def _normalised(a: Sequence[float], b: Sequence[float]) -> float:
