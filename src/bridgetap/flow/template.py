@@ -3,6 +3,7 @@
 A template that fails, to parse or to render, renders empty and says why; the flow goes on (81018).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -16,6 +17,7 @@ from .liquid_sandbox import CLOCK, make_environment
 TEMPLATE_FAILED = 81018
 MAX_RESULT = 16_384  # bytes (spec/studio §5)
 MAX_SOURCE = 65_536
+MAX_TAG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Template:
     def parse(cls, source: str) -> Self:
         if "{{" not in source and "{%" not in source:
             return cls(source)
-        if len(source) > MAX_SOURCE:
-            return cls(source, error=f"the template is longer than {MAX_SOURCE} characters")
+        if unfit := _unfit(source):
+            return cls(source, error=unfit)
         try:
             return cls(source, compiled=_ENVIRONMENT.from_string(source))
         except Exception as error:  # noqa: BLE001 - whatever the library makes of hostile text, it is the text's fault
@@ -77,6 +79,9 @@ class Template:
 
 
 EMPTY = Template("")
+_OPENING = re.compile(r"\{[{%]")
+_BLANKS = re.compile(r"\s{100}")
+_RAW_END = re.compile(r"\{%-?\s{0,99}endraw\s{0,99}-?%\}")
 _ENVIRONMENT = make_environment()
 
 
@@ -132,6 +137,31 @@ def _is_number(text: str) -> bool:
     if not whole.isdigit() or (len(whole) > 1 and whole.startswith("0")):
         return False
     return fraction.isdigit() if dot else True
+
+
+def _unfit(source: str) -> str:
+    """Why a template is not even shown to the library: its tokenizer takes minutes over tags that never
+    close, over long ones, and over long runs of blanks inside them."""
+    if len(source) > MAX_SOURCE:
+        return f"the template is longer than {MAX_SOURCE} characters"
+    at = 0
+    while opening := _OPENING.search(source, at):
+        closing = "}}" if opening.group() == "{{" else "%}"
+        end = source.find(closing, opening.end())
+        if end < 0:
+            return f"expected {closing!r}, found the end"
+        inside = source[opening.end() : end]
+        if len(inside) > MAX_TAG:
+            return f"a tag is longer than {MAX_TAG} characters"
+        if _BLANKS.search(inside):
+            return "a long run of blanks inside a tag"
+        at = end + len(closing)
+        if closing == "%}" and inside.strip("- \t\r\n") == "raw":  # nothing is a tag until its end
+            raw_end = _RAW_END.search(source, at)
+            if raw_end is None:
+                return "raw tag was never closed"
+            at = raw_end.end()
+    return ""
 
 
 def _reason(error: Exception) -> str:
