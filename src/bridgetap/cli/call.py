@@ -1,0 +1,52 @@
+"""`bridgetap call`: have a running server call somebody."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from .config import ConfigOption
+from .remote import Server
+
+
+def call(
+    to: Annotated[str, typer.Argument(metavar="TO", help="+15551230000, sip:bob@example.com or client:alice.")],
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="N", help="The number that calls; absent: the first of [[numbers]]."),
+    ] = None,
+    flow: Annotated[
+        str | None,
+        typer.Option(metavar="F", help="The flow that runs once it is answered; without it the flow of --from."),
+    ] = None,
+    timeout_s: Annotated[
+        int | None, typer.Option("--timeout", min=1, max=600, metavar="SECONDS", help="How long it may ring.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the call as JSON.")] = False,
+) -> None:
+    """Have a running server call somebody and run a flow on the call.
+
+    The server is found by --config, else by BRIDGETAP_URL
+    (https://AC…:TOKEN@host), else by bridgetap.toml in this folder. A flow is
+    named as [[numbers]] names it: a path below the server's configuration.
+
+    Prints the call's SID at once; follow it with `bridgetap calls list`.
+
+    \b
+    Examples
+      bridgetap call client:alice --flow flows/support.json
+      bridgetap call +15551230000 --from +15559870000
+
+    \b
+    Exit codes
+      0  the server is calling
+      1  the server refused
+      2  wrong use, or the server was not reached
+    """
+    form = {"To": to}
+    for name, value in (("From", from_), ("Flow", flow), ("Timeout", timeout_s)):
+        if value is not None:
+            form[name] = str(value)
+    made = Server.find(config).post("Calls.json", form)
+    typer.echo(json.dumps(made) if as_json else made["sid"])
