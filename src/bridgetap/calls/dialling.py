@@ -11,6 +11,7 @@ from bridgetap.errors import BridgetapError, ProviderError
 from bridgetap.flow.effects import Dial, DialTarget
 from bridgetap.flow.events import DialResult, DialStatus
 from bridgetap.ids import CallSid
+from bridgetap.store import StoreFull
 
 from .bridge import Bridge
 from .ledger import Ledger, final_status
@@ -106,7 +107,11 @@ class Dialling:
             to=branches[0][0].to_number,
             parent_call_sid=self._caller.sid,
         )
-        entry.save()
+        try:
+            entry.save()
+        except StoreFull as error:
+            self._warn(CANNOT_DIAL, str(error))
+            return None
         return Ring(parties=self._parties, entry=entry, branches=branches, watcher=self._heard)
 
     async def _first_answer(self, rings: list[Ring]) -> Party | DialStatus:

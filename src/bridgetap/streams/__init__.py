@@ -4,13 +4,14 @@
 says when the far end answered or left; nothing here ever waits for a far end.
 """
 
-from .call_streams import CallStreams, Streams
+from .call_streams import STREAM_FAILED, CallStreams, Streams
 from .life import End, EndReason, State
 from .names import Named, StreamRequest
 from .ports import Notifier, StreamRecords
 from .websocket import StreamPolicy
 
 __all__ = [
+    "STREAM_FAILED",
     "CallStreams",
     "End",
     "EndReason",

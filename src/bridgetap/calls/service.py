@@ -1,0 +1,253 @@
+"""All calls of the server: taken in, made, ended, and drained when the server stops.
+
+`Calls` is what the REST API asks (its `CallsService`) and what hears new INVITEs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from bridgetap.engine import EngineError, IncomingCall, SipNotice
+from bridgetap.errors import BridgetapError, Conflict, InvalidInput, InvalidSdp, NotFound
+from bridgetap.ids import CallSid
+from bridgetap.store import StoreError
+
+from .call import Call
+from .conductor import AnswerMode
+from .exchange import Exchange
+from .flow_book import FlowBook, Program
+from .ledger import CallEntry
+from .routing import Arrival
+from .trunks import Trunk, Trunks
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 5
+UNAVAILABLE = 20503
+TO_INVALID = 21211
+FROM_INVALID = 21212
+WRONG_STATE = 21220
+INCOMPATIBLE = '305 bridgetap "Incompatible media format"'  # RFC 3261 §20.43
+LAST_WORDS_S = 5.0  # after the deadline: time for BYEs and closing rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """The `[calls]` settings."""
+
+    max_calls: int = 1000
+    time_limit_s: int = 14_400
+    drain_s: float = 30.0
+
+
+class Calls:
+    """Every live call, by SID."""
+
+    def __init__(self, *, exchange: Exchange, flows: FlowBook, trunks: Trunks, limits: CallLimits) -> None:
+        self._exchange = exchange
+        self._flows = flows
+        self._trunks = trunks
+        self._limits = limits
+        self._live: dict[CallSid, Call] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._draining = False
+        self._taken = 0
+        self._refused = 0
+
+    async def run(self) -> None:
+        """Take calls until cancelled; what is live then is ended. `drain` first for a soft landing."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._exchange.core.on(IncomingCall, self._on_incoming)
+            self._exchange.core.on(SipNotice, _on_notice)
+            await asyncio.get_running_loop().create_future()
+
+    # -- what others ask --
+
+    @property
+    def accepting(self) -> bool:
+        """Whether a new call would be taken."""
+        return (
+            self._tasks is not None
+            and not self._draining
+            and len(self._live) < self._limits.max_calls
+            and not self._exchange.core.overloaded
+        )
+
+    def gauges(self) -> dict[str, float]:
+        """Figures for `/metrics`."""
+        return {
+            "calls_live": len(self._live),
+            "calls_taken_total": self._taken,
+            "calls_refused_total": self._refused,
+            "draining": float(self._draining),
+        }
+
+    async def create(
+        self, *, to: str, from_: str, flow: str | None, timeout_s: int, time_limit_s: int | None
+    ) -> CallSid:
+        """Begin to ring `to`, run the flow once it answers. Returns once the call's row is in the store."""
+        if not self.accepting or self._tasks is None:
+            raise Conflict("no call is taken now: the server drains or is full", code=UNAVAILABLE)
+        router = self._exchange.router
+        try:
+            branches = router.branches(router.parse_target(to), caller_id=from_)
+        except (InvalidInput, NotFound) as error:
+            raise InvalidInput("To", to, str(error), code=TO_INVALID) from None
+        program = self._program(from_, flow)
+        ledger = self._exchange.ledger
+        entry = ledger.call(
+            sid=CallSid(ledger.sid("CA")), direction="outbound-api", from_=from_, to=branches[0][0].to_number
+        )
+        try:
+            await entry.commit()
+        except StoreError as error:
+            raise Conflict(str(error), code=UNAVAILABLE) from None
+        call = self._call(entry=entry, program=program, time_limit_s=time_limit_s)
+        self._spawn(call, lambda: call.ring_out(branches, timeout_s=timeout_s))
+        return call.sid
+
+    async def end(self, sid: CallSid, status: Literal["completed", "canceled"]) -> None:
+        """Hang up. Returns when the call's row says so."""
+        call = self._live.get(sid)
+        if call is None:
+            raise NotFound("live call", sid)
+        if status == "canceled" and call.entry.record.answered_ns is not None:
+            raise Conflict(f"{sid} is in progress: it can be completed, not canceled", code=WRONG_STATE)
+        call.hang_up("api")
+        await call.over.wait()
+
+    async def drain(self) -> None:
+        """Refuse new calls, let live ones end, hang up what is left at the deadline."""
+        self._draining = True
+        self._exchange.core.sip.refuse_new_calls()
+        log.info("calls.draining", live=len(self._live), drain_s=self._limits.drain_s)
+        if not await self._is_empty_within(self._limits.drain_s):
+            log.warning("calls.hung_up", live=len(self._live))
+            for call in list(self._live.values()):
+                call.hang_up("drained")
+            await self._is_empty_within(LAST_WORDS_S)
+
+    # -- new calls --
+
+    def _on_incoming(self, invite: IncomingCall) -> None:
+        """Runs inside the drain: decides at once, so that nothing of this call can come before it is known."""
+        refusal = self._take(invite)
+        if refusal is not None:
+            self._refused += 1
+            status, headers = refusal
+            self._exchange.core.sip.reject(invite.dialog, status=status, headers=headers)
+
+    def _take(self, invite: IncomingCall) -> tuple[int, list[tuple[str, str]]] | None:
+        """Begin the call, or say with which status it is refused."""
+        refused = log.bind(source=invite.source, trunk=invite.trunk, user=invite.user)
+        if not self.accepting:
+            refused.warning("call.refused", status=503, reason="draining, full or overloaded")
+            return 503, [("Retry-After", str(RETRY_AFTER_S))]
+        trunk = self._trunks.get(invite.trunk)
+        if trunk is not None and trunk.is_full:
+            refused.warning("call.refused", status=503, reason="the trunk carries max_calls already")
+            return 503, [("Retry-After", str(RETRY_AFTER_S))]
+        try:
+            arrival = self._exchange.router.arrival(invite)
+            self._begin(invite, arrival, trunk)
+        except NotFound as error:
+            refused.info("call.refused", status=404, reason=str(error))
+            return 404, []
+        except InvalidSdp as error:
+            refused.info("call.refused", status=error.status, reason=str(error))
+            return error.status, [("Warning", INCOMPATIBLE)]
+        except InvalidInput as error:
+            refused.info("call.refused", status=400, reason=str(error))
+            return 400, []
+        except (EngineError, StoreError) as error:
+            refused.error("call.refused", status=503, reason=str(error))
+            return 503, [("Retry-After", str(RETRY_AFTER_S))]
+        except BridgetapError as error:
+            refused.error("call.refused", status=500, reason=str(error))
+            return 500, []
+        return None
+
+    def _begin(self, invite: IncomingCall, arrival: Arrival, trunk: Trunk | None) -> None:
+        number = self._exchange.router.number(arrival.to)
+        program = self._flows.at(number.flow)
+        ledger = self._exchange.ledger
+        entry = ledger.call(
+            sid=CallSid(ledger.sid("CA")),
+            direction="inbound",
+            from_=arrival.from_,
+            to=arrival.to,
+            caller_name=arrival.display or None,
+            trunk=arrival.trunk,
+            sip_call_id=invite.call_id,
+        )
+        entry.save()
+        call = self._call(entry=entry, program=program, time_limit_s=None, answer=number.answer)
+        try:
+            caller = call.admit(invite, trunk)
+        except BridgetapError:
+            call.close()
+            raise
+        log.info("call.taken", call_sid=call.sid, source=invite.source, trunk=invite.trunk, user=invite.user)
+        self._spawn(call, lambda: call.serve(caller))
+
+    def _call(
+        self,
+        *,
+        entry: CallEntry,
+        program: Program,
+        time_limit_s: int | None,
+        answer: AnswerMode = "at-once",
+    ) -> Call:
+        return Call(
+            exchange=self._exchange,
+            entry=entry,
+            program=program,
+            answer=answer,
+            time_limit_s=time_limit_s or self._limits.time_limit_s,
+        )
+
+    def _program(self, from_: str, flow: str | None) -> Program:
+        if flow is not None:
+            return self._flows.named(flow)
+        try:
+            return self._flows.at(self._exchange.router.number(from_).flow)
+        except NotFound:
+            rule = "runs no flow here; name one with Flow"
+            raise InvalidInput("From", from_, rule, code=FROM_INVALID) from None
+
+    def _spawn(self, call: Call, run: Callable[[], Awaitable[None]]) -> None:
+        if self._tasks is None:
+            raise RuntimeError("calls are taken while run() runs")
+        self._taken += 1
+        self._live[call.sid] = call
+        self._empty.clear()
+        self._tasks.create_task(self._root(call, run))
+
+    async def _root(self, call: Call, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception:
+            # The root of a call's tasks: its fault ends it, and it alone.
+            log.exception("call.crashed", call_sid=call.sid)
+        finally:
+            del self._live[call.sid]
+            if not self._live:
+                self._empty.set()
+
+    async def _is_empty_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _on_notice(notice: SipNotice) -> None:
+    log.warning("sip.notice", kind=notice.kind, source=notice.source, detail=notice.detail, count=notice.count)
