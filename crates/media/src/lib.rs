@@ -13,6 +13,8 @@ mod fork;
 mod g711;
 mod g722;
 mod ids;
+mod level;
+mod outstream;
 mod prompt;
 mod reception;
 mod resample;
@@ -21,7 +23,9 @@ mod rtp;
 mod seq;
 mod shard;
 mod sink;
+mod source_lock;
 mod timeline;
+mod transcode;
 
 pub use command::Command;
 pub use config::{
