@@ -12,8 +12,10 @@
 //! drain `poll_output()`, then sleep until `next_timeout()`.
 
 pub mod admission;
+mod call;
 pub mod config;
 pub mod digest;
+pub mod error;
 pub mod framing;
 pub mod gate;
 mod headers;
@@ -23,10 +25,12 @@ mod method;
 pub mod notices;
 mod parse;
 pub mod resolve;
+pub mod stack;
 pub mod status;
 mod text;
 pub mod trace;
 mod transaction;
+pub mod transport;
 pub mod types;
 pub mod value;
 
@@ -35,3 +39,4 @@ pub use headers::Headers;
 pub use ids::Ids;
 pub use message::{Message, Request, Response};
 pub use method::Method;
+pub use stack::{Stack, Stats};

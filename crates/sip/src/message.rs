@@ -118,6 +118,17 @@ impl Response {
         }
     }
 
+    /// What stands for the response that never came (408), or a request never sent (503).
+    pub(crate) fn local(status: u16) -> Response {
+        let reason = crate::status::reason(status).to_owned();
+        Response {
+            status,
+            reason,
+            headers: Headers::new(),
+            body: Vec::new(),
+        }
+    }
+
     /// As on the wire; Content-Length is always written, last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let reason = self.reason.replace(['\r', '\n'], " ");

@@ -19,6 +19,11 @@ impl ClientKey {
             method: method.clone(),
         }
     }
+
+    /// The branch alone.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
 }
 
 /// Finds the server transaction of a request.

@@ -6,9 +6,9 @@ mod table;
 mod timer;
 
 pub use key::{ClientKey, MergeKey, ServerKey};
-pub use machine::{Machine, Unexpected};
+pub use machine::Machine;
 pub use table::{Action, Event, Kind, State};
-pub use timer::{PATIENCE, T1, T2, T4, Timer};
+pub use timer::{PATIENCE, T1, T2};
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,11 @@ mod uri;
 mod via;
 
 pub use name_addr::NameAddr;
+pub(crate) use numbers::number;
 pub use numbers::{CSeq, RAck, SessionExpires};
 pub use params::Params;
 pub use uri::Uri;
+pub(crate) use via::MAGIC_COOKIE;
 pub use via::Via;
 
 /// A value that breaks its grammar: which, and how.

@@ -1,0 +1,570 @@
+//! The side that calls: from our INVITE to its final response, forks and challenges included.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::dialog::{Beginning, Dialog};
+use super::offers::Offers;
+use super::session;
+use super::up::{Owed, Up};
+use super::{Call, Ending, Phase, Terms};
+use crate::headers::Headers;
+use crate::message::{Request, Response};
+use crate::method::Method;
+use crate::stack::{Core, Journey, JourneyId, Outcome, Owner, Progress, compose, user_of};
+use crate::transaction::PATIENCE;
+use crate::types::{EndCause, HeaderList, Invite, Lookup, Reliable, SendTo, SipEvent, Source};
+use crate::value::{CSeq, NameAddr, RAck, Uri, number};
+
+pub(super) struct Dialing {
+    journey: JourneyId,
+    from: NameAddr,
+    target: String,
+    /// Our INVITE carried no offer: their 2xx will.
+    wants_offer: bool,
+    early: Vec<Early>,
+    cancel: Cancel,
+}
+
+struct Early {
+    dialog: Dialog,
+    /// The last reliable response of this dialog (RFC 3262 §4).
+    rseq: Option<u32>,
+    /// A reliable one answered our offer, so UPDATE may offer anew (RFC 3311 §5.1).
+    answered: bool,
+}
+
+enum Cancel {
+    No,
+    /// Python hung up before any provisional: CANCEL has to wait for one (RFC 3261 §9.1).
+    Wanted(HeaderList),
+    Sent {
+        give_up: Instant,
+    },
+}
+
+/// An ACK to a 2xx; its bytes, once located and sent, answer each copy.
+pub(super) struct SentAck {
+    tag: String,
+    cseq: u32,
+    sent: Option<(SendTo, Vec<u8>)>,
+}
+
+/// More forks than this are a fault of somebody's dial plan; they time out by themselves.
+const MAX_FORKS: usize = 16;
+
+impl Dialing {
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.cancel {
+            Cancel::Sent { give_up } => Some(give_up),
+            _ => None,
+        }
+    }
+
+    pub fn dialogs(&mut self) -> impl Iterator<Item = &mut Dialog> {
+        self.early.iter_mut().map(|early| &mut early.dialog)
+    }
+
+    /// Whether the early dialog with that remote tag has its offer answered.
+    pub fn is_answered(&self, tag: &str) -> bool {
+        self.early
+            .iter()
+            .any(|early| early.dialog.remote_tag() == tag && early.answered)
+    }
+}
+
+impl Call {
+    /// `Sip.invite`; what is wrong with it comes back as text.
+    pub fn dial(core: &mut Core, invite: Invite) -> Result<Call, String> {
+        let place = |place: &'static str| move |error| format!("{place}: {error}");
+        let target = Uri::parse(&invite.target)
+            .map_err(place("target"))?
+            .for_request()
+            .to_string();
+        let tag = core.token();
+        let from = NameAddr::parse(&invite.from)
+            .map_err(place("from"))?
+            .with_tag(&tag);
+        let mut to = NameAddr::parse(&invite.to).map_err(place("to"))?;
+        to.params.remove("tag");
+        let routes = routes(&invite.route)?;
+        let hop = routes
+            .first()
+            .map_or_else(|| target.clone(), |route| route.uri.clone());
+        let call_id = format!("{}{}", core.token(), core.token());
+        let terms = Terms::new(core.config.session_expires_s, core.config.min_se_s);
+        let wants_offer = invite.body.is_empty();
+        // With a delayed offer a reliable response would carry one, and its PRACK our answer: there
+        // is no command for that, so it is not asked for.
+        let reliable = match invite.reliable {
+            Reliable::Supported if wants_offer => Reliable::Off,
+            reliable => reliable,
+        };
+        let mut request = Request::new(Method::Invite, target.clone());
+        let headers = &mut request.headers;
+        headers.push("Max-Forwards", "70");
+        routes
+            .iter()
+            .for_each(|route| headers.push("Route", route.to_string()));
+        headers.push("From", from.to_string());
+        headers.push("To", to.to_string());
+        headers.push("Call-ID", call_id.as_str());
+        headers.push("CSeq", "1 INVITE");
+        headers.push("Contact", "");
+        headers.push("Allow", compose::ALLOW);
+        headers.push(
+            "Supported",
+            if reliable == Reliable::Supported {
+                "100rel, timer"
+            } else {
+                "timer"
+            },
+        );
+        if reliable == Reliable::Required {
+            headers.push("Require", "100rel");
+        }
+        terms.ask(headers, None);
+        headers.push("User-Agent", core.config.user_agent.as_str());
+        compose::add_custom(headers, &invite.headers);
+        compose::add_body(headers, &invite.headers, &invite.content_type, &invite.body);
+        request.body.clone_from(&invite.body);
+        let user = user_of(&from.uri);
+        let lookup = invite.flow.map_or(Lookup::Uri(hop), Lookup::Flow);
+        let journey = core.set_out(Journey {
+            owner: Owner::Invite(invite.dialog),
+            request,
+            credentials: invite.credentials.clone(),
+            lookups: VecDeque::from([lookup]),
+            contact: Some(user.clone()),
+            at: Progress::default(),
+        });
+        let dialing = Dialing {
+            journey,
+            from,
+            target,
+            wants_offer,
+            early: Vec::new(),
+            cancel: Cancel::No,
+        };
+        Ok(Call {
+            id: invite.dialog,
+            call_id,
+            local_tag: tag,
+            phase: Phase::Dialing(dialing),
+            is_uac: true,
+            phone: invite.flow.is_some(),
+            user,
+            credentials: invite.credentials,
+            terms,
+            allows_update: false,
+            sdp: invite.body,
+            acks: Vec::new(),
+            offers: Offers::default(),
+            theirs: None,
+            open: Vec::new(),
+            journeys: 1,
+        })
+    }
+
+    pub(super) fn invite_outcome(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        journey: JourneyId,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Provisional(response, source) => {
+                self.provisional(now, core, response, &source)
+            }
+            Outcome::Final(response, source) if response.status < 300 => {
+                self.success(now, core, journey, response, &source);
+            }
+            Outcome::Final(response, _) => self.refused(now, core, journey, &response),
+            Outcome::Unanswered(status) => {
+                let cause = match (&self.phase, status) {
+                    (
+                        Phase::Dialing(Dialing {
+                            cancel: Cancel::Wanted(_) | Cancel::Sent { .. },
+                            ..
+                        }),
+                        _,
+                    ) => EndCause::HungUp,
+                    (_, 408) => EndCause::Timeout,
+                    _ => EndCause::Transport,
+                };
+                self.end(now, core, cause, Ending::status(status));
+            }
+            Outcome::AckSent(..) | Outcome::Over => {}
+        }
+    }
+
+    fn provisional(&mut self, now: Instant, core: &mut Core, response: Response, source: &Source) {
+        let Phase::Dialing(dialing) = &mut self.phase else {
+            return;
+        };
+        if let Cancel::Wanted(headers) = &dialing.cancel {
+            core.cancel(now, dialing.journey, headers);
+            dialing.cancel = Cancel::Sent {
+                give_up: now + PATIENCE,
+            };
+        }
+        if response.status == 100 {
+            return;
+        }
+        let to = response
+            .headers
+            .get("To")
+            .and_then(|to| NameAddr::parse(to).ok());
+        let tag = to
+            .as_ref()
+            .and_then(NameAddr::tag)
+            .unwrap_or_default()
+            .to_owned();
+        let required = response.headers.has_token("Require", "100rel");
+        let rseq = response
+            .headers
+            .get("RSeq")
+            .and_then(|text| number(text.trim()))
+            .filter(|_| required);
+        if let (Some(to), false) = (to, tag.is_empty()) {
+            let (journey, phone) = (dialing.journey, self.phone);
+            let cseq = core.cseq_of(journey);
+            let Some(early) = dialing.early(core, &self.call_id, to, &response.headers) else {
+                return;
+            };
+            early.dialog.reach_by(source, phone);
+            if let Some(rseq) = rseq {
+                // §4: strictly in order; a copy is answered by the PRACK's own repeats.
+                if early.rseq.is_some_and(|last| rseq != last.wrapping_add(1)) {
+                    return;
+                }
+                early.rseq = Some(rseq);
+                early.answered |= !response.body.is_empty();
+                let mut prack = early.dialog.request(Method::Prack);
+                let rack = RAck {
+                    rseq,
+                    cseq: CSeq {
+                        number: cseq,
+                        method: Method::Invite,
+                    },
+                };
+                prack.headers.push("RAck", rack.to_string());
+                let dialog = early.dialog.clone();
+                self.set_out(core, Owner::Prack(self.id), prack, &dialog);
+            }
+        }
+        if let Phase::Dialing(Dialing {
+            cancel: Cancel::No, ..
+        }) = self.phase
+        {
+            core.emit(SipEvent::CallProgress {
+                dialog: self.id,
+                status: response.status,
+                reason: response.reason,
+                content_type: response
+                    .headers
+                    .get("Content-Type")
+                    .unwrap_or_default()
+                    .to_owned(),
+                headers: response.headers.to_list(),
+                body: response.body,
+                reliable: rseq.is_some(),
+                early: tag,
+            });
+        }
+    }
+
+    fn refused(&mut self, now: Instant, core: &mut Core, journey: JourneyId, response: &Response) {
+        let Phase::Dialing(dialing) = &mut self.phase else {
+            return;
+        };
+        if !matches!(dialing.cancel, Cancel::No) {
+            return self.end(now, core, EndCause::HungUp, Ending::of(response));
+        }
+        let mut again = core.answer_challenge(journey, response);
+        if let (422, Some(terms)) = (response.status, self.terms.raised_by(&response.headers)) {
+            self.terms = terms;
+            let mut headers = Headers::new();
+            terms.ask(&mut headers, None);
+            again = Some(headers.to_list());
+        }
+        match again {
+            Some(headers) => {
+                dialing.early.clear();
+                let cseq = core.cseq_of(journey) + 1;
+                core.retry(now, journey, cseq, headers);
+            }
+            None => self.end(now, core, EndCause::Rejected, Ending::of(response)),
+        }
+    }
+
+    /// A 2xx: the first makes the call, a copy of it is acknowledged again, one of another fork is
+    /// acknowledged and hung up (RFC 3261 §13.2.2.4).
+    fn success(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        journey: JourneyId,
+        response: Response,
+        source: &Source,
+    ) {
+        let Some(to) = response
+            .headers
+            .get("To")
+            .and_then(|to| NameAddr::parse(to).ok())
+        else {
+            return;
+        };
+        let tag = to.tag().unwrap_or_default().to_owned();
+        let cseq = core.cseq_of(journey);
+        if self.acknowledge_again(core, &tag, cseq) {
+            return;
+        }
+        let auth = credentials_of(core, journey);
+        if !matches!(self.phase, Phase::Dialing(_)) {
+            let answered = matches!(&self.phase, Phase::Up(up) if up.dialog.remote_tag() == tag);
+            if !answered && self.acks.len() < MAX_FORKS {
+                self.refuse_fork(core, to, cseq, &response, &auth);
+            }
+            return;
+        }
+        let Phase::Dialing(mut dialing) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return;
+        };
+        let early = dialing
+            .early
+            .iter()
+            .find(|early| early.dialog.remote_tag() == tag);
+        let mut dialog = Dialog::begin(Beginning {
+            call_id: &self.call_id,
+            local: dialing.from.clone(),
+            remote: to,
+            local_cseq: early.map_or(cseq, |early| early.dialog.local_cseq),
+            remote_cseq: early.and_then(|early| early.dialog.remote_cseq),
+            headers: &response.headers,
+            otherwise: &dialing.target,
+            is_uac: true,
+        });
+        dialog.reach_by(source, self.phone);
+        self.allows_update = response.headers.has_token("Allow", "UPDATE");
+        let hung_up = !matches!(dialing.cancel, Cancel::No);
+        dialing.early.clear();
+        let needs_ack = dialing.wants_offer && !hung_up && !response.body.is_empty();
+        let owed = needs_ack.then(|| Owed {
+            cseq,
+            auth: auth.clone(),
+        });
+        if owed.is_none() {
+            self.send_ack(core, &dialog, cseq, &auth, Vec::new(), "");
+        }
+        let session = session::agreed(now, &response.headers);
+        if hung_up {
+            self.bye(core, &mut dialog, &HeaderList::new());
+            self.phase = Phase::Dialing(dialing); // for `end`, which tells once
+            return self.end(now, core, EndCause::HungUp, Ending::status(response.status));
+        }
+        self.phase = Phase::Up(Box::new(Up::new(dialog, session).owing(owed)));
+        core.emit(SipEvent::CallAnswered {
+            dialog: self.id,
+            content_type: response
+                .headers
+                .get("Content-Type")
+                .unwrap_or_default()
+                .to_owned(),
+            contact: response
+                .headers
+                .values("Contact")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            headers: response.headers.to_list(),
+            body: response.body,
+            needs_ack,
+            source: source.remote,
+        });
+    }
+
+    fn refuse_fork(
+        &mut self,
+        core: &mut Core,
+        to: NameAddr,
+        cseq: u32,
+        response: &Response,
+        auth: &HeaderList,
+    ) {
+        let from = response
+            .headers
+            .get("From")
+            .and_then(|from| NameAddr::parse(from).ok());
+        let Some(local) = from else { return };
+        let mut dialog = Dialog::begin(Beginning {
+            call_id: &self.call_id,
+            local,
+            otherwise: &to.uri.clone(),
+            remote: to,
+            local_cseq: cseq,
+            remote_cseq: None,
+            headers: &response.headers,
+            is_uac: true,
+        });
+        self.send_ack(core, &dialog, cseq, auth, Vec::new(), "");
+        self.bye(core, &mut dialog, &HeaderList::new());
+    }
+
+    /// ACK for a 2xx, with the credentials of its INVITE (§13.2.2.4).
+    pub(super) fn send_ack(
+        &mut self,
+        core: &mut Core,
+        dialog: &Dialog,
+        cseq: u32,
+        auth: &HeaderList,
+        body: Vec<u8>,
+        content_type: &str,
+    ) {
+        let mut request = dialog.request_numbered(Method::Ack, cseq);
+        auth.iter()
+            .for_each(|(name, value)| request.headers.push(name, value));
+        compose::add_body(&mut request.headers, &[], content_type, &body);
+        request.body = body;
+        let tag = dialog.remote_tag().to_owned();
+        if self.acks.len() >= 2 * MAX_FORKS {
+            self.acks.remove(0);
+        }
+        self.acks.push(SentAck {
+            tag: tag.clone(),
+            cseq,
+            sent: None,
+        });
+        self.set_out(core, Owner::Ack(self.id, tag, cseq), request, dialog);
+    }
+
+    pub(super) fn ack_sent(&mut self, tag: &str, cseq: u32, to: SendTo, bytes: Vec<u8>) {
+        let ack = self
+            .acks
+            .iter_mut()
+            .find(|ack| ack.tag == tag && ack.cseq == cseq);
+        if let Some(ack) = ack {
+            ack.sent = Some((to, bytes));
+        }
+    }
+
+    /// A further copy of a 2xx that we have acknowledged.
+    pub(super) fn acknowledge_again(&mut self, core: &mut Core, tag: &str, cseq: u32) -> bool {
+        let Some(ack) = self
+            .acks
+            .iter()
+            .find(|ack| ack.tag == tag && ack.cseq == cseq)
+        else {
+            return false;
+        };
+        if let Some((to, bytes)) = &ack.sent {
+            core.stats.retransmissions += 1;
+            core.send(to.clone(), bytes.clone());
+        }
+        true
+    }
+
+    pub(super) fn give_up_dialing(&mut self, now: Instant, core: &mut Core, headers: HeaderList) {
+        let Phase::Dialing(dialing) = &mut self.phase else {
+            return;
+        };
+        if !matches!(dialing.cancel, Cancel::No) {
+            return;
+        }
+        let journey = dialing.journey;
+        if !core.seal(journey) {
+            core.abandon(journey); // not even located: nobody knows of it
+            self.end(now, core, EndCause::HungUp, Ending::default());
+        } else if core.is_proceeding(journey) {
+            dialing.cancel = Cancel::Sent {
+                give_up: now + PATIENCE,
+            };
+            core.cancel(now, journey, &headers);
+        } else {
+            dialing.cancel = Cancel::Wanted(headers);
+        }
+    }
+
+    /// No final response to a cancelled INVITE in 64·T1: it counts as ended (§9.1).
+    pub(super) fn dialing_timeout(&mut self, now: Instant, core: &mut Core) {
+        let Phase::Dialing(dialing) = &self.phase else {
+            return;
+        };
+        if dialing.next_timeout().is_some_and(|at| at <= now) {
+            core.abandon(dialing.journey);
+            self.end(now, core, EndCause::HungUp, Ending::default());
+        }
+    }
+}
+
+impl Dialing {
+    fn early(
+        &mut self,
+        core: &Core,
+        call_id: &str,
+        to: NameAddr,
+        headers: &Headers,
+    ) -> Option<&mut Early> {
+        let known = self
+            .early
+            .iter()
+            .position(|early| early.dialog.remote.tag() == to.tag());
+        if let Some(at) = known {
+            let early = self.early.get_mut(at)?;
+            early.dialog.refresh_target(headers);
+            return Some(early);
+        }
+        if self.early.len() >= MAX_FORKS {
+            return None;
+        }
+        let dialog = Dialog::begin(Beginning {
+            call_id,
+            local: self.from.clone(),
+            remote: to,
+            local_cseq: core.cseq_of(self.journey),
+            remote_cseq: None,
+            headers,
+            otherwise: &self.target,
+            is_uac: true,
+        });
+        self.early.push(Early {
+            dialog,
+            rseq: None,
+            answered: false,
+        });
+        self.early.last_mut()
+    }
+}
+
+/// Preloaded routes are proxies of today: loose ones.
+fn routes(list: &[String]) -> Result<Vec<NameAddr>, String> {
+    list.iter()
+        .map(|text| {
+            let bare = if text.contains('<') {
+                text.clone()
+            } else {
+                format!("<{text}>")
+            };
+            let mut route = NameAddr::parse(&bare).map_err(|error| format!("route: {error}"))?;
+            let mut uri = Uri::parse(&route.uri).map_err(|error| format!("route: {error}"))?;
+            if !uri.params.has("lr") {
+                uri.params.set("lr", None);
+                route.uri = uri.to_string();
+            }
+            Ok(route)
+        })
+        .collect()
+}
+
+/// The credentials our INVITE went out with.
+pub(super) fn credentials_of(core: &Core, journey: JourneyId) -> HeaderList {
+    let names = ["Authorization", "Proxy-Authorization"];
+    let Some(journey) = core.journeys.get(journey) else {
+        return HeaderList::new();
+    };
+    let all = journey.request.headers.iter();
+    let ours = all.filter(|(name, _)| names.iter().any(|n| name.eq_ignore_ascii_case(n)));
+    ours.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
