@@ -15,6 +15,7 @@ mod g722;
 mod ids;
 mod level;
 mod outstream;
+mod play;
 mod prompt;
 mod reception;
 mod resample;
