@@ -45,10 +45,8 @@ def list_calls(
       1  the server refused
       2  wrong use, or the server was not reached
     """
-    filters = {"PageSize": str(limit)}
-    for name, value in (("Status", status), ("To", to), ("From", from_)):
-        if value is not None:
-            filters[name] = value
+    wanted = (("PageSize", str(limit)), ("Status", status), ("To", to), ("From", from_))
+    filters = {name: value for name, value in wanted if value is not None}
     found = Server.find(config).get("Calls.json", filters)["calls"]
     if as_json:
         for call in found:

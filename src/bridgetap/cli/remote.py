@@ -77,9 +77,8 @@ class Server:
             with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
                 response = client.request(method, url, auth=(self.account_sid, self.token), **content)
         except httpx.HTTPError as error:
-            raise ServerError(
-                f"{self.url}: no answer ({error or type(error).__name__}); is the server running?"
-            ) from None
+            why = str(error) or type(error).__name__
+            raise ServerError(f"{self.url}: no answer ({why}); is the server running?") from None
         try:
             body = response.json()
         except ValueError:
