@@ -29,6 +29,7 @@ from bridgetap.engine import (
 from bridgetap.engine.fake import fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.phone import (
+    CALLER_WAV,
     Answer,
     HangUp,
     Phone,
@@ -341,3 +342,15 @@ def test_a_report_tells_a_gapless_call() -> None:
     assert report(LegStats(leg=LegId(1))).gapless
     assert not report(LegStats(leg=LegId(1), lost=1)).gapless
     assert not report(None).gapless
+
+
+@on_a_line
+async def test_a_part_of_a_file_is_what_is_said(line: Line) -> None:
+    part = Play(path=CALLER_WAV, from_s=1.0, until_s=1.5)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(line.phone.dial(TARGET, (part,)))
+        await line.answered()
+        await line.until_sent("play")
+        ((pcm, rate),) = line.fake.media.prompts.values()
+        line.fake.media.legs[0].finish_playing()
+    assert (len(pcm), rate) == (8000, 8000)

@@ -101,6 +101,11 @@ class PhoneCall:
         return self._stats or self._leg.stats()
 
     @property
+    def began_s(self) -> float:
+        """When it began, on the phone's clock: what `at_s` of every moment counts from."""
+        return self._began
+
+    @property
     def moments(self) -> tuple[Moment, ...]:
         """What happened up to now."""
         return tuple(self._moments)
@@ -113,9 +118,9 @@ class PhoneCall:
 
     # --- its life --------------------------------------------------------------------------
 
-    async def run(self, script: Script, load: Callable[[Path], PromptId]) -> Report:
-        """Do the steps until they are done or the other side hangs up. `load` gives the prompt for
-        a file. Cancelled, it hangs up."""
+    async def run(self, script: Script, load: Callable[[Play], PromptId]) -> Report:
+        """Do the steps until they are done or the other side hangs up. `load` gives the prompt of
+        a `Play`. Cancelled, it hangs up."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 pump = tasks.create_task(self._pump())
@@ -138,7 +143,7 @@ class PhoneCall:
             self._leg.close()
         return self._report()
 
-    async def _do(self, script: Script, load: Callable[[Path], PromptId]) -> None:
+    async def _do(self, script: Script, load: Callable[[Play], PromptId]) -> None:
         if self.state is State.CALLING:
             await self._up.wait()
         for step in script:
@@ -146,7 +151,7 @@ class PhoneCall:
                 return
             await self._step(step, load)
 
-    async def _step(self, step: Step, load: Callable[[Path], PromptId]) -> None:
+    async def _step(self, step: Step, load: Callable[[Play], PromptId]) -> None:
         match step:
             case Ring():
                 self._core.sip.progress(self.dialog, status=180, reason="Ringing")
@@ -160,7 +165,7 @@ class PhoneCall:
                 await self._over.wait()
             case Play():
                 self._note(f"says {step.path.name}")
-                play = self._leg.play([load(step.path)], loop=step.loop)
+                play = self._leg.play([load(step)], loop=step.loop)
                 if step.wait:
                     await self._play_end(play)
             case SendDigits():

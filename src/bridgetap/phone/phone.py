@@ -22,6 +22,7 @@ from bridgetap.engine import (
 from bridgetap.errors import BridgetapError
 from bridgetap.sdp import Policy
 from bridgetap.voice import read_audio
+from bridgetap.voice.audio import Rate
 
 from .call import PhoneCall
 from .report import Report
@@ -29,6 +30,7 @@ from .script import Play, Script
 
 ANYBODY = (Admission(network="0.0.0.0/0", trunk="anybody"), Admission(network="::/0", trunk="anybody"))
 BUSY, UNAVAILABLE = 486, 503
+RATE: Rate = 8000
 _WAITING = 16  # calls that ring a phone which is not answering; more are told 486
 
 
@@ -82,7 +84,7 @@ class Phone:
         self._core = core
         self._now = clock.monotonic
         self._waiting: Inbox[PhoneCall] = Inbox(_WAITING)
-        self._prompts: dict[Path, PromptId] = {}
+        self._prompts: dict[Play, PromptId] = {}
         self._registration = (token_hex(16), 0)  # Call-ID and CSeq, kept between refreshes (RFC 3261 §10.2)
         core.on(IncomingCall, self._ring)
         core.sip.set_admission(trunks=ANYBODY, users=())
@@ -163,6 +165,8 @@ class Phone:
     async def _load(self, script: Script) -> None:
         """Every file of the script, decoded before the call, so that no step waits for a disk."""
         for step in script:
-            if isinstance(step, Play) and step.path not in self._prompts:
-                pcm = await read_audio(step.path, rate=8000)
-                self._prompts[step.path] = self._core.media.load_prompt(pcm.samples, rate=pcm.rate)
+            if isinstance(step, Play) and step not in self._prompts:
+                pcm = await read_audio(step.path, rate=RATE)
+                until_s = pcm.seconds if step.until_s is None else step.until_s
+                part = pcm.samples[2 * round(step.from_s * RATE) : 2 * round(until_s * RATE)]
+                self._prompts[step] = self._core.media.load_prompt(part, rate=RATE)

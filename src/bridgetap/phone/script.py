@@ -27,10 +27,12 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """Say what is in a file, `loop` times (0 is until the end of the call). With `wait` the next
-    step comes when it has been said, without it at once."""
+    """Say what is in a file, or from `from_s` until `until_s` of it, `loop` times (0 is until the
+    end of the call). With `wait` the next step comes when it has been said, without it at once."""
 
     path: Path
+    from_s: float = 0.0
+    until_s: float | None = None
     loop: int = 1
     wait: bool = True
 
