@@ -1,4 +1,39 @@
-//! Forks.
+//! One fork: a far server that is told, over a WebSocket it does not own, what a leg hears and says.
+//!
+//! The shard's driver connects and writes; the fork says what to write next, how long to go on
+//! after a stop, what to skip when the far end is behind, and how it ended, exactly once.
+
+mod json;
+mod lag;
+mod latency;
+mod messages;
+mod reader;
+mod ring;
+
+use std::time::{Duration, Instant};
+
+use self::lag::{LagWatch, SKIPPED};
+use self::latency::Latency;
+use self::messages::{CONNECTED, Media, Messages};
+use self::reader::Reader;
+pub use self::reader::Rings;
+pub use self::ring::Ring;
+use crate::clock::CHUNK_MS;
+use crate::config::{CaptureFrom, ForkTarget, Track};
+use crate::event::{EndReason, ForkEnded, MediaEvent};
+use crate::ids::{ForkId, LegId};
+use crate::sink::Sink;
+
+/// The connection just broke.
+const BROKEN_PIPE: u32 = 31903;
+/// The far server closed, and not in the ordinary way.
+const REMOTE_CLOSED: u32 = 31921;
+/// The close code of an ordinary end (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
+/// How long `stop` itself may wait for the socket.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+/// Frame header, mask and TLS record around a message.
+const WIRE_OVERHEAD: usize = 30;
 
 /// Which message `fork_next` appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,4 +56,401 @@ pub struct RemoteClose {
     pub close_code: Option<u16>,
     /// The cause in words.
     pub detail: String,
+}
+
+#[derive(Debug)]
+pub struct Fork {
+    id: ForkId,
+    leg: LegId,
+    messages: Messages,
+    tracks: Vec<Track>,
+    max_lag_ms: u32,
+    capture_from: CaptureFrom,
+    created: Instant,
+    stage: Stage,
+    ending: Option<Ending>,
+    /// Where it reads each track, once it takes audio.
+    reader: Reader,
+    /// The call's clock when it began to take audio.
+    origin_ms: u64,
+    /// Of the last message that carries one.
+    sequence: u64,
+    told_ready: bool,
+    opened: Option<Instant>,
+    message_len: usize,
+    unsent_ms: u32,
+    lag: LagWatch,
+    latency: Latency,
+    frames_sent: u64,
+    frames_dropped: u64,
+    samples_repaired: u64,
+}
+
+/// Connecting → Connected → Greeted → Streaming → Stopped → Over; any may go to Over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    /// `connected` is next.
+    Connected,
+    /// `start` is next.
+    Greeted,
+    Streaming,
+    /// `stop` was handed over.
+    Stopped {
+        until: Instant,
+    },
+    /// `ForkEnded` was told.
+    Over,
+}
+
+/// No further audio is taken.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    reason: EndReason,
+    /// When what is still queued is given up.
+    deadline: Instant,
+}
+
+impl Fork {
+    pub fn new(now: Instant, id: ForkId, leg: LegId, target: &ForkTarget) -> Self {
+        let mut tracks: Vec<Track> = Vec::with_capacity(2);
+        for &track in &target.tracks {
+            if !tracks.contains(&track) {
+                tracks.push(track);
+            }
+        }
+        Self {
+            id,
+            leg,
+            messages: Messages::new(target, &tracks),
+            tracks,
+            max_lag_ms: target.max_lag_ms,
+            capture_from: target.capture_from,
+            created: now,
+            stage: Stage::Connecting,
+            ending: None,
+            reader: Reader::default(),
+            origin_ms: 0,
+            sequence: 0,
+            told_ready: false,
+            opened: None,
+            message_len: 360,
+            unsent_ms: 0,
+            lag: LagWatch::default(),
+            latency: Latency::new(),
+            frames_sent: 0,
+            frames_dropped: 0,
+            samples_repaired: 0,
+        }
+    }
+
+    pub fn id(&self) -> ForkId {
+        self.id
+    }
+
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Does it still take audio of this track?
+    pub fn takes(&self, track: Track) -> bool {
+        self.reader.takes(track)
+    }
+
+    /// Must audio be taken from now on, which was not taken yet?
+    pub fn begins(&self) -> bool {
+        let may = match self.capture_from {
+            CaptureFrom::Create => true,
+            CaptureFrom::Open => self.opened.is_some(),
+        };
+        may && self.ending.is_none() && !self.reader.has_begun()
+    }
+
+    /// Take audio from chunk `from_index` on.
+    pub fn begin(&mut self, clock_ms: u64, from_index: u64, rings: &Rings) {
+        self.origin_ms = clock_ms;
+        self.reader.begin(&self.tracks, from_index, rings);
+    }
+
+    /// The oldest frame of a track's ring that this fork still needs; `u64::MAX` when none.
+    pub fn needs(&self, track: Track) -> u64 {
+        self.reader.needs(track)
+    }
+
+    /// The far server answered 101.
+    pub fn opened(&mut self, now: Instant, sink: &mut impl Sink) {
+        if self.stage == Stage::Connecting {
+            self.stage = Stage::Connected;
+            self.opened = Some(now);
+            self.tell_ready(sink);
+        }
+    }
+
+    /// The newest frame of a track was pushed.
+    pub fn chunk_added(
+        &mut self,
+        now: Instant,
+        track: Track,
+        index: u64,
+        rings: &Rings,
+        sink: &mut impl Sink,
+    ) {
+        if !self.reader.pushed(track, index, rings) {
+            return;
+        }
+        self.bound_lag(now, rings, sink);
+        if self.stage == Stage::Streaming {
+            self.tell_ready(sink);
+        }
+    }
+
+    /// Append the next message.
+    pub fn next(
+        &mut self,
+        now: Instant,
+        rings: &Rings,
+        out: &mut Vec<u8>,
+        sink: &mut impl Sink,
+    ) -> Option<ForkFrame> {
+        let frame = match self.stage {
+            Stage::Connecting | Stage::Stopped { .. } | Stage::Over => None,
+            Stage::Connected => {
+                out.extend_from_slice(CONNECTED);
+                self.stage = Stage::Greeted;
+                Some(ForkFrame::Connected)
+            }
+            Stage::Greeted => {
+                self.messages.start(out);
+                self.sequence = 1;
+                self.stage = Stage::Streaming;
+                sink.event(MediaEvent::ForkOpened {
+                    leg: self.leg,
+                    fork: self.id,
+                    connect_ms: now.saturating_duration_since(self.created).as_secs_f64() * 1000.0,
+                });
+                Some(ForkFrame::Start)
+            }
+            Stage::Streaming if self.next_media(now, rings, out) => Some(ForkFrame::Media),
+            Stage::Streaming => self.ending.map(|_| {
+                self.sequence += 1;
+                self.messages.stop(out, self.sequence);
+                self.stage = Stage::Stopped {
+                    until: now + STOP_GRACE,
+                };
+                ForkFrame::Stop
+            }),
+        };
+        self.told_ready = frame.is_some();
+        frame
+    }
+
+    fn next_media(&mut self, now: Instant, rings: &Rings, out: &mut Vec<u8>) -> bool {
+        let Some((track, chunk, frame)) = self.reader.next(rings) else {
+            return false;
+        };
+        self.sequence += 1;
+        let before = out.len();
+        self.messages.media(
+            out,
+            &Media {
+                sequence: self.sequence,
+                track,
+                chunk,
+                timestamp_ms: ((frame.index + 1) * CHUNK_MS).saturating_sub(self.origin_ms),
+                payload: &frame.payload,
+            },
+        );
+        self.message_len = out.len() - before;
+        self.frames_sent += 1;
+        self.samples_repaired += u64::from(frame.filled);
+        // What waited for the far server to answer says nothing about us.
+        if let (Some(arrived), Some(opened)) = (frame.arrived, self.opened)
+            && arrived >= opened
+        {
+            self.latency.note(now.saturating_duration_since(arrived));
+        }
+        true
+    }
+
+    /// The driver wrote; so much has not reached the peer.
+    pub fn written(
+        &mut self,
+        now: Instant,
+        unsent_bytes: usize,
+        rings: &Rings,
+        sink: &mut impl Sink,
+    ) {
+        let per_chunk = (self.message_len + WIRE_OVERHEAD) * self.tracks.len().max(1);
+        let ms = unsent_bytes as u64 * CHUNK_MS / per_chunk as u64;
+        self.unsent_ms = u32::try_from(ms).unwrap_or(u32::MAX);
+        if matches!(self.stage, Stage::Stopped { .. }) && unsent_bytes == 0 {
+            self.end_as_asked(0, rings, sink);
+        } else {
+            self.bound_lag(now, rings, sink);
+        }
+    }
+
+    /// Take no further audio; drain until `deadline`.
+    pub fn stop(
+        &mut self,
+        reason: EndReason,
+        deadline: Instant,
+        rings: &Rings,
+        sink: &mut impl Sink,
+    ) {
+        if self.ending.is_some() || self.stage == Stage::Over {
+            return;
+        }
+        self.ending = Some(Ending { reason, deadline });
+        self.reader.stop(rings);
+        match self.stage {
+            // Nobody to tell, and nothing to tell: over.
+            Stage::Connecting if self.reader.queued(rings) == 0 => {
+                self.end_as_asked(0, rings, sink)
+            }
+            Stage::Connecting => {}
+            _ => self.tell_ready(sink),
+        }
+    }
+
+    pub fn remote_closed(&mut self, close: RemoteClose, rings: &Rings, sink: &mut impl Sink) {
+        let close_code = close.close_code.unwrap_or(0);
+        if matches!(self.stage, Stage::Stopped { .. }) {
+            return self.end_as_asked(close_code, rings, sink);
+        }
+        let code = match close.close_code {
+            None => BROKEN_PIPE,
+            Some(NORMAL) => 0,
+            Some(_) => REMOTE_CLOSED,
+        };
+        self.end(
+            EndReason::RemoteClosed,
+            code,
+            close.detail,
+            close_code,
+            rings,
+            sink,
+        );
+    }
+
+    pub fn failed(&mut self, code: u32, detail: String, rings: &Rings, sink: &mut impl Sink) {
+        if matches!(self.stage, Stage::Stopped { .. }) {
+            // All was handed over; how the socket went after that changes nothing.
+            return self.end_as_asked(0, rings, sink);
+        }
+        self.end(EndReason::Failed, code, detail, 0, rings, sink);
+    }
+
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Over => None,
+            Stage::Stopped { until } => Some(until),
+            _ => self.ending.map(|ending| ending.deadline),
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
+        if self.next_timeout().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.stage == Stage::Streaming && self.reader.queued(rings) > 0 {
+            // The drain is over: drop what is left, and give `stop` itself a moment.
+            self.frames_dropped += self.reader.skip_to(0, rings);
+            if let Some(ending) = &mut self.ending {
+                ending.deadline = now + STOP_GRACE;
+            }
+            self.tell_ready(sink);
+        } else {
+            self.end_as_asked(0, rings, sink);
+        }
+    }
+
+    /// How far behind the furthest track is.
+    fn lag_ms(&self, rings: &Rings) -> u32 {
+        u32::try_from(self.reader.behind(rings) * CHUNK_MS)
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.unsent_ms)
+    }
+
+    /// Tell how far behind it is; beyond the bound, skip.
+    fn bound_lag(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
+        let lag_ms = self.lag_ms(rings);
+        let step = self.lag.note(lag_ms, self.max_lag_ms);
+        if lag_ms <= self.max_lag_ms || self.ending.is_some() {
+            if let Some(percent) = step {
+                self.tell_lag(lag_ms, percent, sink);
+            }
+            return;
+        }
+        // Not connected yet: keep the newest. Else skip to live.
+        let keep = match self.stage {
+            Stage::Connecting => u64::from(self.max_lag_ms) / CHUNK_MS,
+            _ if self.unsent_ms > self.max_lag_ms => 0,
+            _ => 1,
+        };
+        self.frames_dropped += self.reader.skip_to(keep, rings);
+        if self.lag.skipped(now) {
+            self.tell_lag(lag_ms, SKIPPED, sink);
+        }
+    }
+
+    fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
+        sink.event(MediaEvent::ForkLagging {
+            leg: self.leg,
+            fork: self.id,
+            lag_ms,
+            percent,
+            dropped_ms: self.frames_dropped * CHUNK_MS,
+        });
+    }
+
+    fn tell_ready(&mut self, sink: &mut impl Sink) {
+        if !self.told_ready {
+            self.told_ready = true;
+            sink.fork_ready(self.id);
+        }
+    }
+
+    fn end_as_asked(&mut self, close_code: u16, rings: &Rings, sink: &mut impl Sink) {
+        let reason = self
+            .ending
+            .map_or(EndReason::Stopped, |ending| ending.reason);
+        self.end(reason, 0, String::new(), close_code, rings, sink);
+    }
+
+    fn end(
+        &mut self,
+        reason: EndReason,
+        code: u32,
+        detail: String,
+        close_code: u16,
+        rings: &Rings,
+        sink: &mut impl Sink,
+    ) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        self.frames_dropped += self.reader.queued(rings);
+        self.stage = Stage::Over;
+        self.reader = Reader::default();
+        sink.event(MediaEvent::ForkEnded(ForkEnded {
+            leg: self.leg,
+            fork: self.id,
+            reason,
+            code,
+            detail,
+            close_code,
+            frames_sent: self.frames_sent,
+            ms_sent: self.frames_sent * CHUNK_MS,
+            ms_dropped: self.frames_dropped * CHUNK_MS,
+            ms_repaired: self.samples_repaired / 8,
+            lag_max_ms: self.lag.most_ms,
+            latency_p50_us: self.latency.percentile(0.5),
+            latency_p99_us: self.latency.percentile(0.99),
+        }));
+    }
 }

@@ -18,6 +18,7 @@ mod outstream;
 mod play;
 mod prompt;
 mod reception;
+mod record;
 mod resample;
 mod rtcp;
 mod rtp;
