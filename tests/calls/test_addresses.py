@@ -21,7 +21,16 @@ URIS = [
     ("sip:what?@h", SipUri(user="what?", host="h")),
     ("tel:+1-555;phone-context=x", SipUri(scheme="tel", user="+1-555", host="", parameters={"phone-context": "x"})),
 ]
-MALFORMED = ["", "alice@h", "http://h", "sip:", "sip:@h", "sip:a@", "sip:a@h:0", "sip:a@h:99999", "sip:a@h:x"] + [
+MALFORMED = [
+    "",
+    "alice@h",
+    "http://h",
+    "sip:",
+    "sip:@h",
+    "sip:a@",
+    "sip:a@h:0",
+    "sip:a@h:99999",
+    "sip:a@h:x",
     "sip:a b@h",
     "sip:a@h\r\nVia: x",
     "sip:a<b>@h",

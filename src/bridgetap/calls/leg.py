@@ -74,6 +74,7 @@ class Leg:
         self._session = session
         self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to the INVITE's offer
         self._awaits_answer_in_ack = False
+        self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
         core.hear_dialog(dialog, lambda event: sink(self, event))
         core.hear_leg(session.rtp.id, lambda event: sink(self, event))
@@ -171,7 +172,8 @@ class Leg:
 
     def hang_up(self) -> None:
         """End it whatever its state; `Ended` follows. Twice is fine."""
-        if self.state is not State.ENDED:
+        if self.state is not State.ENDED and not self._leaving:
+            self._leaving = True
             self._core.sip.hang_up(self.dialog)
 
     def want_direction(self, direction: Direction) -> None:

@@ -113,4 +113,6 @@ def rank(outcome: Party | Ended) -> int:
     """What to tell of several tries: an answer, else busy, else no answer, else the failure."""
     if isinstance(outcome, Party):
         return 3
+    if outcome is NO_WAY:
+        return -1
     return {"busy": 2, "no-answer": 1}.get(final_status(outcome, answered=False, given_up=None), 0)
