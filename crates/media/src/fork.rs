@@ -9,6 +9,7 @@ mod latency;
 mod messages;
 mod reader;
 mod ring;
+mod wire;
 
 use std::time::{Duration, Instant};
 
@@ -18,45 +19,17 @@ use self::messages::{CONNECTED, Media, Messages};
 use self::reader::Reader;
 pub use self::reader::Rings;
 pub use self::ring::Ring;
+pub use self::wire::{ForkFrame, RemoteClose};
 use crate::clock::CHUNK_MS;
 use crate::config::{CaptureFrom, ForkTarget, Track};
 use crate::event::{EndReason, ForkEnded, MediaEvent};
 use crate::ids::{ForkId, LegId};
 use crate::sink::Sink;
 
-/// The connection just broke.
-const BROKEN_PIPE: u32 = 31903;
-/// The far server closed, and not in the ordinary way.
-const REMOTE_CLOSED: u32 = 31921;
-/// The close code of an ordinary end (RFC 6455 §7.4.1).
-const NORMAL: u16 = 1000;
 /// How long `stop` itself may wait for the socket.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Frame header, mask and TLS record around a message.
 const WIRE_OVERHEAD: usize = 30;
-
-/// Which message `fork_next` appended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ForkFrame {
-    /// `connected`
-    Connected,
-    /// `start`
-    Start,
-    /// `media`
-    Media,
-    /// `stop`: the last one. Flush, send a close frame, and go on reporting `fork_written`
-    /// until nothing is unsent.
-    Stop,
-}
-
-/// How the far server ended the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteClose {
-    /// The code of its close frame; absent when the connection just broke (31903).
-    pub close_code: Option<u16>,
-    /// The cause in words.
-    pub detail: String,
-}
 
 #[derive(Debug)]
 pub struct Fork {
@@ -234,15 +207,13 @@ impl Fork {
                 });
                 Some(ForkFrame::Start)
             }
-            Stage::Streaming if self.next_media(now, rings, out) => Some(ForkFrame::Media),
-            Stage::Streaming => self.ending.map(|_| {
-                self.sequence += 1;
-                self.messages.stop(out, self.sequence);
-                self.stage = Stage::Stopped {
-                    until: now + STOP_GRACE,
-                };
-                ForkFrame::Stop
-            }),
+            Stage::Streaming => {
+                if self.next_media(now, rings, out) {
+                    Some(ForkFrame::Media)
+                } else {
+                    self.next_stop(now, out)
+                }
+            }
         };
         self.told_ready = frame.is_some();
         frame
@@ -274,6 +245,16 @@ impl Fork {
             self.latency.note(now.saturating_duration_since(arrived));
         }
         true
+    }
+
+    fn next_stop(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<ForkFrame> {
+        self.ending?;
+        self.sequence += 1;
+        self.messages.stop(out, self.sequence);
+        self.stage = Stage::Stopped {
+            until: now + STOP_GRACE,
+        };
+        Some(ForkFrame::Stop)
     }
 
     /// The driver wrote; so much has not reached the peer.
@@ -322,11 +303,7 @@ impl Fork {
         if matches!(self.stage, Stage::Stopped { .. }) {
             return self.end_as_asked(close_code, rings, sink);
         }
-        let code = match close.close_code {
-            None => BROKEN_PIPE,
-            Some(NORMAL) => 0,
-            Some(_) => REMOTE_CLOSED,
-        };
+        let code = close.code();
         self.end(
             EndReason::RemoteClosed,
             code,

@@ -1,0 +1,42 @@
+//! What a fork and whoever writes its socket tell each other.
+
+/// The connection just broke.
+const BROKEN_PIPE: u32 = 31903;
+/// The far server closed, and not in the ordinary way.
+const REMOTE_CLOSED: u32 = 31921;
+/// The close code of an ordinary end (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
+
+/// Which message `fork_next` appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForkFrame {
+    /// `connected`
+    Connected,
+    /// `start`
+    Start,
+    /// `media`
+    Media,
+    /// `stop`: the last one. Flush, send a close frame, and go on reporting `fork_written`
+    /// until nothing is unsent.
+    Stop,
+}
+
+/// How the far server ended the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteClose {
+    /// The code of its close frame; absent when the connection just broke (31903).
+    pub close_code: Option<u16>,
+    /// The cause in words.
+    pub detail: String,
+}
+
+impl RemoteClose {
+    /// Twilio's code for it; 0 when it closed in the ordinary way.
+    pub(super) fn code(&self) -> u32 {
+        match self.close_code {
+            None => BROKEN_PIPE,
+            Some(NORMAL) => 0,
+            Some(_) => REMOTE_CLOSED,
+        }
+    }
+}
