@@ -1,7 +1,9 @@
 """The built-in receiver of the demo and the simulator: writes what every stream brings as WAV files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from bridgetap.receiver import Faults, Media, Start, Stream, Track, TrackFigures, TrackWavs
 
@@ -12,6 +14,8 @@ class Taped:
 
     stream: Stream
     wavs: TrackWavs
+    began_s: float  # on the tape's clock
+    ended_s: float | None = None
     error: str = ""
 
     @property
@@ -38,11 +42,12 @@ class Tape:
     """The listener: give `tape.listen` to `Receiver.serve`."""
 
     folder: Path
+    now: Callable[[], float] = monotonic
     streams: list[Taped] = field(default_factory=list)
 
     async def listen(self, stream: Stream) -> None:
         with TrackWavs(self.folder, f"stream-{len(self.streams) + 1}") as wavs:
-            taped = Taped(stream=stream, wavs=wavs)
+            taped = Taped(stream=stream, wavs=wavs, began_s=self.now())
             self.streams.append(taped)
             try:
                 async for message in stream:
@@ -51,6 +56,8 @@ class Tape:
             except Exception as error:
                 taped.error = str(error)
                 raise
+            finally:
+                taped.ended_s = self.now()
 
     @property
     def wav_files(self) -> list[Path]:
