@@ -75,9 +75,6 @@ def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> API
         query = read_query(request)
         paging = Paging.read(query, "CA")
         page = await store.calls.search(_filter(query), paging.cut())
-        kept = {"To", "From", "ParentCallSid", "Status"} | {
-            f"{n}Time{c}" for n in ("Start", "End") for c in ("", "<", ">")
-        }
         body = paging.envelope(
             "calls",
             [call_view(call) for call in page.rows],

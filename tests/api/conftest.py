@@ -1,0 +1,108 @@
+"""A REST API over a real store and calls that ring nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from bridgetap.api import EndStatus, create_api
+from bridgetap.clock import VirtualClock
+from bridgetap.errors import Conflict, InvalidInput, NotFound
+from bridgetap.ids import AccountSid, CallSid, make_sid
+from bridgetap.settings import Account, Settings
+from bridgetap.store import CallRecord, Store, open_store
+
+ACCOUNT = Account(sid=AccountSid("AC" + "a" * 32), auth_token="t0ken-of-the-tests")
+
+
+class PretendCalls:
+    """Calls as the API sees them: rows that change as asked."""
+
+    def __init__(self, store: Store, clock: VirtualClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.accepting = True
+        self.asked: list[dict[str, object]] = []
+        self.figures = {"calls_live": 2.0, "calls_answered_total": 7.0}
+
+    async def create(
+        self, *, to: str, from_: str, flow: str | None, timeout_s: int, time_limit_s: int | None
+    ) -> CallSid:
+        asked = {"to": to, "from_": from_, "flow": flow, "timeout_s": timeout_s, "time_limit_s": time_limit_s}
+        self.asked.append(asked)
+        if not self.accepting:
+            raise Conflict("at max_calls", code=20503)
+        if flow is None:
+            raise InvalidInput("flow", from_, "the number has no flow", code=20001)
+        record = self.call(len(self.asked), direction="outbound-api", to=to, from_=from_, status="queued")
+        await self.store.commit_now(record)
+        return record.sid
+
+    async def end(self, sid: CallSid, status: EndStatus) -> None:
+        found = await self.store.calls.get(sid)
+        if found is None:
+            raise NotFound("call", sid)
+        if status == "canceled" and found.status == "in-progress":
+            raise Conflict("the call has been answered", code=21220)
+        now = self.clock.now_ns()
+        await self.store.commit_now(replace(found, status=status, updated_ns=now, ended_ns=now))
+
+    def gauges(self) -> dict[str, float]:
+        return self.figures
+
+    def call(self, number: int, **changes: object) -> CallRecord:
+        now = self.clock.now_ns() + number * 10**9
+        record = CallRecord(
+            sid=CallSid(make_sid("CA", number.to_bytes(16))),
+            account_sid=ACCOUNT.sid,
+            direction="inbound",
+            from_="+14158675309",
+            to="+15550002",
+            status="ringing",
+            created_ns=now,
+            updated_ns=now,
+        )
+        return replace(record, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Served:
+    """What a test needs of it."""
+
+    app: FastAPI
+    calls: PretendCalls
+    store: Store
+    clock: VirtualClock
+    client: httpx.AsyncClient  # with the account's credentials
+
+    async def get(self, path: str, **query: str) -> httpx.Response:
+        return await self.client.get(f"/2010-04-01/Accounts/{ACCOUNT.sid}/{path}", params=query)
+
+    async def post(self, path: str, **form: str) -> httpx.Response:
+        return await self.client.post(f"/2010-04-01/Accounts/{ACCOUNT.sid}/{path}", data=form)
+
+
+@pytest.fixture
+def account() -> Account:
+    return ACCOUNT
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+async def served(settings: Settings) -> AsyncIterator[Served]:
+    clock = VirtualClock()
+    async with open_store("sqlite+aiosqlite://", node="n1", clock=clock, interval_s=0.0) as store:
+        calls = PretendCalls(store, clock)
+        app = create_api(calls=calls, store=store, settings=settings, account=ACCOUNT)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        auth = (ACCOUNT.sid, ACCOUNT.auth_token)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridgetap.test", auth=auth) as client:
+            yield Served(app=app, calls=calls, store=store, clock=clock, client=client)
+        await asyncio.sleep(0)
