@@ -69,9 +69,8 @@ def _compile(pattern: str) -> SchemaValidator:
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        reasons = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
-        reason = reasons[0] if reasons else "it does not parse"
+        # A parse error is a picture of the pattern with its reason in the last line; others are one line.
+        reason = str(error).splitlines()[-1].strip().removeprefix("error: ")
         raise ValueError(f"not a usable regular expression: {reason}") from None
 
 
