@@ -92,12 +92,12 @@ class Line:
         )
         return DialogId(invite.of)
 
-    async def called(self, body: bytes | None = None) -> None:
+    async def called(self, body: bytes | None = None, *, dialog: DialogId = THEIRS) -> None:
         """INVITE the phone."""
-        self.fake.sip.open.add(THEIRS)
+        self.fake.sip.open.add(dialog)
         await self.push(
             IncomingCall(
-                dialog=THEIRS,
+                dialog=dialog,
                 trunk="anybody",
                 user=None,
                 request_uri="sip:alice@127.0.0.1",
@@ -354,3 +354,19 @@ async def test_a_part_of_a_file_is_what_is_said(line: Line) -> None:
         ((pcm, rate),) = line.fake.media.prompts.values()
         line.fake.media.legs[0].finish_playing()
     assert (len(pcm), rate) == (8000, 8000)
+
+
+@on_a_line
+async def test_it_takes_several_calls_at_a_time_each_by_its_own_script(line: Line) -> None:
+    scripts: dict[int, Script] = {1: (Answer(), UntilHungUp(at_most_s=60)), 2: (Reject(),)}
+    taking = asyncio.ensure_future(line.phone.take_calls(lambda number: (scripts[number], None)))
+    await line.called()
+    await line.push(CallAcked(dialog=THEIRS, body=b""))
+    await line.called(dialog=DialogId(8))
+    assert line.fake.sent("reject")[0].of == 8
+    await line.ends(THEIRS)
+    await asyncio.sleep(3)
+    assert [(report.answered, report.cause) for report in line.phone.reports] == [(False, "hung-up"), (True, "bye")]
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking

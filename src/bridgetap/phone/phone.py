@@ -1,8 +1,10 @@
 """The phone: its address and name, its registration, and the calls it makes and takes."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 
@@ -81,6 +83,7 @@ class Phone:
     def __init__(self, core: Core, config: PhoneConfig, *, clock: Clock) -> None:
         self.config = config
         self.call: PhoneCall | None = None  # the latest one
+        self.reports: list[Report] = []  # of `take_calls`
         self._core = core
         self._now = clock.monotonic
         self._waiting: Inbox[PhoneCall] = Inbox(_WAITING)
@@ -144,6 +147,19 @@ class Phone:
         call = self.call = await self._waiting.get()
         call.heard = heard
         return await call.run(script, self._prompts.__getitem__)
+
+    async def take_calls(self, choose: Callable[[int], tuple[Script, Path | None]]) -> None:
+        """Take every call that comes, several at a time, until cancelled. `choose` gives the script of
+        the first, second … call, and where to write what is heard; `reports` says what came of them."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in count(1):
+                call = self.call = await self._waiting.get()
+                script, call.heard = choose(number)
+                await self._load(script)
+                tasks.create_task(self._keep(call, script))
+
+    async def _keep(self, call: PhoneCall, script: Script) -> None:
+        self.reports.append(await call.run(script, self._prompts.__getitem__))
 
     def _open_call(self) -> PhoneCall:
         config = self.config
