@@ -15,6 +15,7 @@ pub mod admission;
 mod call;
 pub mod config;
 pub mod digest;
+pub mod endpoint;
 pub mod error;
 pub mod framing;
 pub mod gate;

@@ -22,6 +22,8 @@ pub struct Load {
     pub dialogs: usize,
     /// How long the oldest event has waited for Python.
     pub oldest_event_ms: u64,
+    /// The server is being stopped.
+    pub draining: bool,
 }
 
 /// Why a call is refused, each with its own advice when to come back.
@@ -69,7 +71,6 @@ pub struct Gate {
     limits: Limits,
     global: Bucket,
     sources: Sources,
-    draining: bool,
     passed: HashSet<u64>,
     passed_order: VecDeque<(Instant, u64)>,
 }
@@ -88,15 +89,9 @@ impl Gate {
             limits,
             global: Bucket::full(global_rate(limits), now),
             sources: Sources::new(source_rate(limits), now),
-            draining: false,
             passed: HashSet::new(),
             passed_order: VecDeque::new(),
         }
-    }
-
-    /// Refuse every new call from now on.
-    pub fn drain(&mut self) {
-        self.draining = true;
     }
 
     /// Judge one new call. `transaction` tells a repetition from another call.
@@ -113,7 +108,7 @@ impl Gate {
             return Ok(());
         }
         let standing = [
-            (self.draining, Refusal::Draining),
+            (load.draining, Refusal::Draining),
             (load.dialogs >= self.limits.max_dialogs, Refusal::Dialogs),
             (load.oldest_event_ms > LATE_EVENT_MS, Refusal::Behind),
         ];
@@ -190,6 +185,7 @@ mod tests {
     const IDLE: Load = Load {
         dialogs: 0,
         oldest_event_ms: 0,
+        draining: false,
     };
 
     fn ip(n: u32) -> IpAddr {
@@ -255,6 +251,7 @@ mod tests {
                 Load {
                     dialogs: 49,
                     oldest_event_ms: 200,
+                    draining: false,
                 },
                 Ok(()),
             ),
@@ -262,6 +259,7 @@ mod tests {
                 Load {
                     dialogs: 50,
                     oldest_event_ms: 0,
+                    draining: false,
                 },
                 Err(Refusal::Dialogs),
             ),
@@ -269,6 +267,7 @@ mod tests {
                 Load {
                     dialogs: 0,
                     oldest_event_ms: 201,
+                    draining: false,
                 },
                 Err(Refusal::Behind),
             ),
@@ -280,9 +279,12 @@ mod tests {
                 "{load:?}"
             );
         }
-        gate.drain();
+        let stopping = Load {
+            draining: true,
+            ..IDLE
+        };
         assert_eq!(
-            gate.admit(now, ip(1), true, 99, IDLE),
+            gate.admit(now, ip(1), true, 99, stopping),
             Err(Refusal::Draining)
         );
     }
@@ -292,10 +294,10 @@ mod tests {
         let now = Instant::now();
         let mut gate = Gate::new(LIMITS, now);
         assert_eq!(gate.admit(now, ip(1), false, 7, IDLE), Ok(()));
-        gate.drain();
         let busy = Load {
             dialogs: 1_000,
             oldest_event_ms: 10_000,
+            draining: true,
         };
         assert_eq!(
             gate.admit(now + Duration::from_secs(31), ip(1), false, 7, busy),

@@ -138,11 +138,6 @@ impl Flows {
         self.streams.len() + self.udp.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn evict_oldest(&mut self) {
         if let Some(flow) = self.passing.pop_front()
             && self.udp.get(&flow).is_some_and(|entry| !entry.kept)
