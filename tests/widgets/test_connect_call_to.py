@@ -79,6 +79,17 @@ def test_a_password_does_not_show_in_the_effect(bench: Bench) -> None:
     assert "s3cret" not in repr(dialled(bench("connect-call-to", properties)))
 
 
+@pytest.mark.parametrize("password", ["s3cret{{", "s3cret{{ 1 | divided_by: 0 }}", 3113, {"s3cret": 1}])
+def test_a_password_that_is_no_good_is_told_of_without_it(bench: Bench, password: object) -> None:
+    properties = {"noun": "sip", "sip_endpoint": "sip:a@b", "sip_password": password}
+    connect = bench("connect-call-to", properties)
+    _, logs = connect.enter()
+    told = " ".join(map(str, [*connect.problems, *logs]))
+    assert "sip_password" in told or "secret" in told
+    assert "s3cret" not in told
+    assert "3113" not in told
+
+
 def test_of_more_than_ten_numbers_the_first_ten_are_called(bench: Bench) -> None:
     turn, (log,) = bench("connect-call-to", {"noun": "number-multi", "to": ",".join(map(str, range(12)))}).enter()
     assert [target.number for target in turn.effects[0].targets] == [str(number) for number in range(10)]

@@ -14,6 +14,7 @@ from bridgetap.errors import Problem
 from .template import EMPTY, Template
 
 E = TypeVar("E", bound=str)
+HIDDEN = "***"
 
 
 class Report:
@@ -69,23 +70,25 @@ class Properties:
         """Whether it is there with something in it."""
         return self._take(key) not in (None, "", [])
 
-    def text(self, key: str, *, required: bool = False, default: str = "") -> Template:
-        """A template; a number or boolean is taken as its text, with a warning."""
+    def text(self, key: str, *, required: bool = False, default: str = "", secret: bool = False) -> Template:
+        """A template; a number or boolean is taken as its text, with a warning. A secret one is told
+        of without its value."""
         value = self._take(key)
         if value is None or value == "":
             if required:
                 self.report.refuse(self.at(key), value, "is required")
             return self._template(key, default) if default and value is None else EMPTY
+        shown = HIDDEN if secret else value
         if isinstance(value, bool):
-            self.report.refuse(self.at(key), value, "must be a string")
+            self.report.refuse(self.at(key), shown, "must be a string")
             value = str(value).lower()
         elif isinstance(value, (int, float)):
-            self.report.refuse(self.at(key), value, "must be a string")
+            self.report.refuse(self.at(key), shown, "must be a string")
             value = str(value)
         if not isinstance(value, str):
-            self.report.error(self.at(key), value, "must be a string")
+            self.report.error(self.at(key), shown, "must be a string")
             return EMPTY
-        return self._template(key, value)
+        return self._template(key, value, secret=secret)
 
     def choice(self, key: str, options: Sequence[E], *, default: E) -> E:
         """One word of a list, without Liquid."""
@@ -150,10 +153,11 @@ class Properties:
             self._known.append(key)
         return self.raw.get(key)
 
-    def _template(self, key: str, text: str) -> Template:
+    def _template(self, key: str, text: str, *, secret: bool = False) -> Template:
         template = Template.parse(text)
         if template.error:
-            self.report.refuse(self.at(key), text, f"{template.error}; it renders empty (81018)")
+            shown = HIDDEN if secret else text
+            self.report.refuse(self.at(key), shown, f"{template.error}; it renders empty (81018)")
         return template
 
     def _pair(self, key: str, entry: object, kinds: Sequence[str]) -> Pair | None:

@@ -93,11 +93,13 @@ class Visit:
         self.clock = clock
         self.logs: list[Log] = []
 
-    def render(self, template: Template) -> str:
-        """The text; "" and an 81018 warning when the template fails."""
+    def render(self, template: Template, *, secret: bool = False) -> str:
+        """The text; "" and an 81018 warning when the template fails. A secret one is not quoted."""
         rendered = template.render(self.context, self.clock)
         if rendered.error:
-            self.log("warning", TEMPLATE_FAILED, f"{template.source[:80]!r} renders empty: {rendered.error}")
+            quoted = "a secret" if secret else repr(template.source[:80])
+            reason = "the template failed" if secret else rendered.error
+            self.log("warning", TEMPLATE_FAILED, f"{quoted} renders empty: {reason}")
         return rendered.text
 
     def set_variable(self, key: str, value: object) -> None:

@@ -68,7 +68,7 @@ class ConnectCallTo:
         if self.noun in UNSUPPORTED:
             raise _CannotDial("noun", f"noun {self.noun!r} is not supported yet")
         if self.noun == "sip":
-            username, password = visit.render(self.sip_username), visit.render(self.sip_password)
+            username, password = visit.render(self.sip_username), visit.render(self.sip_password, secret=True)
             return (_sip(visit.render(self.sip_endpoint), username, password),)
         to = visit.render(self.to).strip()
         if not to:
@@ -103,7 +103,7 @@ def parse(properties: Properties, transitions: tuple[Transition, ...]) -> Connec
         record=properties.boolean("record", meanings=RECORD_WORDS),
         sip_endpoint=properties.text("sip_endpoint", required=noun == "sip"),
         sip_username=properties.text("sip_username"),
-        sip_password=properties.text("sip_password"),
+        sip_password=properties.text("sip_password", secret=True),
     )
 
 
