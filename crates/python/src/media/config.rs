@@ -1,0 +1,171 @@
+//! `MediaConfig`, `LegMedia`, `ForkTarget`: checked here once, values of the core from then on.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bridgetap_media::{CaptureFrom, Codec, Direction, Track};
+use pyo3::prelude::*;
+
+use crate::error::refused;
+use crate::word;
+
+const CODECS: [(&str, Codec); 3] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma), ("G722", Codec::G722)];
+const DIRECTIONS: [(&str, Direction); 4] = [
+    ("sendrecv", Direction::SendRecv),
+    ("sendonly", Direction::SendOnly),
+    ("recvonly", Direction::RecvOnly),
+    ("inactive", Direction::Inactive),
+];
+const TRACKS: [(&str, Track); 2] = [("inbound", Track::Inbound), ("outbound", Track::Outbound)];
+
+#[pyclass(frozen, module = "bridgetap._engine")]
+pub(crate) struct MediaConfig {
+    pub(crate) inner: bridgetap_media_io::MediaConfig,
+}
+
+#[pymethods]
+impl MediaConfig {
+    #[new]
+    #[pyo3(signature = (
+        *, ports = (16384, 32767), threads = 0, trusted_ca = None, system_roots = true, reorder_ms = 40,
+        rtp_timeout_ms = 0, user_agent = "Bridgetap".to_owned(), connect_timeout_ms = 5000,
+        handshakes_per_second = 200, close_drain_ms = 5000, allow_networks = Vec::new(), deny_networks = Vec::new()
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn new(
+        ports: (u16, u16),
+        threads: usize,
+        trusted_ca: Option<String>,
+        system_roots: bool,
+        reorder_ms: u64,
+        rtp_timeout_ms: u64,
+        user_agent: String,
+        connect_timeout_ms: u64,
+        handshakes_per_second: u32,
+        close_drain_ms: u64,
+        allow_networks: Vec<String>,
+        deny_networks: Vec<String>,
+    ) -> Self {
+        Self {
+            inner: bridgetap_media_io::MediaConfig {
+                ports,
+                threads,
+                trusted_ca,
+                system_roots,
+                reorder: Duration::from_millis(reorder_ms),
+                rtp_timeout: Duration::from_millis(rtp_timeout_ms),
+                user_agent,
+                connect_timeout: Duration::from_millis(connect_timeout_ms),
+                handshakes_per_second,
+                close_drain: Duration::from_millis(close_drain_ms),
+                allow_networks,
+                deny_networks,
+            },
+        }
+    }
+}
+
+#[pyclass(frozen, module = "bridgetap._engine")]
+pub(crate) struct LegMedia {
+    pub(crate) inner: bridgetap_media::LegMedia,
+}
+
+#[pymethods]
+impl LegMedia {
+    #[new]
+    #[pyo3(signature = (
+        *, remote, remote_rtcp = "", codec, payload_type, receive = Vec::new(), telephone_event = None,
+        receive_telephone_event = None, comfort_noise = None, direction = "sendrecv", ptime_ms = 20, symmetric = true,
+        inband_dtmf = false, cname = String::new()
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn new(
+        remote: &str,
+        remote_rtcp: &str,
+        codec: &str,
+        payload_type: u8,
+        receive: Vec<(u8, String)>,
+        telephone_event: Option<u8>,
+        receive_telephone_event: Option<u8>,
+        comfort_noise: Option<u8>,
+        direction: &str,
+        ptime_ms: u32,
+        symmetric: bool,
+        inband_dtmf: bool,
+        cname: String,
+    ) -> PyResult<Self> {
+        let receive: PyResult<Vec<_>> =
+            receive.iter().map(|(number, name)| Ok((*number, word("receive", name, &CODECS)?))).collect();
+        Ok(Self {
+            inner: bridgetap_media::LegMedia {
+                remote: address("remote", remote)?,
+                remote_rtcp: (!remote_rtcp.is_empty()).then(|| address("remote_rtcp", remote_rtcp)).transpose()?,
+                codec: word("codec", codec, &CODECS)?,
+                payload_type,
+                receive: receive?,
+                telephone_event,
+                receive_telephone_event,
+                comfort_noise,
+                direction: word("direction", direction, &DIRECTIONS)?,
+                ptime_ms,
+                symmetric,
+                inband_dtmf,
+                cname,
+            },
+        })
+    }
+}
+
+#[pyclass(frozen, module = "bridgetap._engine")]
+pub(crate) struct ForkTarget {
+    pub(crate) inner: bridgetap_media::ForkTarget,
+}
+
+#[pymethods]
+impl ForkTarget {
+    #[new]
+    #[pyo3(signature = (
+        *, stream_sid, call_sid, account_sid, host, port, path, tracks, parameters = Vec::new(), headers = Vec::new(),
+        max_lag_ms = 5000, capture_from = "open"
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn new(
+        stream_sid: String,
+        call_sid: String,
+        account_sid: String,
+        host: String,
+        port: u16,
+        path: String,
+        tracks: Vec<String>,
+        parameters: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
+        max_lag_ms: u32,
+        capture_from: &str,
+    ) -> PyResult<Self> {
+        let capture = [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
+        Ok(Self {
+            inner: bridgetap_media::ForkTarget {
+                stream_sid,
+                call_sid,
+                account_sid,
+                host,
+                port,
+                path,
+                tracks: self::tracks(&tracks)?,
+                parameters,
+                headers,
+                max_lag_ms,
+                capture_from: word("capture_from", capture_from, &capture)?,
+            },
+        })
+    }
+}
+
+/// Track names as tracks.
+pub(crate) fn tracks(names: &[String]) -> PyResult<Vec<Track>> {
+    names.iter().map(|name| word("tracks", name, &TRACKS)).collect()
+}
+
+fn address(place: &str, text: &str) -> PyResult<SocketAddr> {
+    text.parse().map_err(|_| refused(format!("{place}: {text:?}: must be an IP address and a port")))
+}

@@ -1,0 +1,209 @@
+//! `Sip`: the SIP thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bridgetap_sip::endpoint::SipEndpoint;
+use bridgetap_sip::error::SipError;
+use bridgetap_sip::types::{
+    Command, DialogId, FlowId, HeaderList, Invite, OwnRequest, Reliable, ReofferMethod, RequestId,
+};
+use pyo3::prelude::*;
+
+use super::config::{Admission, Credentials, SipConfig, User};
+use crate::events::Events;
+use crate::upward::SipSink;
+use crate::{error, word};
+
+#[pyclass(frozen, module = "bridgetap._engine")]
+pub(crate) struct Sip {
+    endpoint: SipEndpoint,
+}
+
+impl Sip {
+    /// After `close` there is nothing left that a command could do.
+    fn command(&self, command: Command) -> PyResult<()> {
+        match self.endpoint.command(command) {
+            Ok(()) | Err(SipError::Closed) => Ok(()),
+            Err(error) => Err(error::sip(error)),
+        }
+    }
+}
+
+#[pymethods]
+impl Sip {
+    #[new]
+    fn new(py: Python<'_>, config: &SipConfig, events: &Events) -> PyResult<Self> {
+        let (config, sink) = (config.inner.clone(), SipSink(Arc::clone(&events.queue)));
+        let endpoint = py.detach(|| SipEndpoint::start(config, Box::new(sink))).map_err(error::sip)?;
+        Ok(Self { endpoint })
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.endpoint.addresses().to_vec()
+    }
+
+    #[pyo3(signature = (*, trunks, users))]
+    fn set_admission(&self, trunks: Vec<PyRef<'_, Admission>>, users: Vec<PyRef<'_, User>>) -> PyResult<()> {
+        let trunks = trunks.iter().map(|trunk| trunk.rule.clone()).collect();
+        let users = users.iter().map(|user| user.rule.clone()).collect();
+        self.endpoint.set_admission(trunks, users).map_err(error::sip)
+    }
+
+    #[pyo3(signature = (
+        *, target, from_, to, headers = Vec::new(), body = &[], content_type = "application/sdp".to_owned(),
+        credentials = None, route = Vec::new(), flow = None, reliable = "supported"
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn invite(
+        &self,
+        target: String,
+        from_: String,
+        to: String,
+        headers: HeaderList,
+        body: &[u8],
+        content_type: String,
+        credentials: Option<PyRef<'_, Credentials>>,
+        route: Vec<String>,
+        flow: Option<u64>,
+        reliable: &str,
+    ) -> PyResult<u64> {
+        let words =
+            [("supported", Reliable::Supported), ("required", Reliable::Required), ("off", Reliable::Off)];
+        let invite = Invite {
+            dialog: DialogId(0), // given by the endpoint
+            target,
+            from: from_,
+            to,
+            headers,
+            body: body.to_vec(),
+            content_type,
+            credentials: credentials.map(|c| c.inner.clone()),
+            route,
+            flow: flow.map(FlowId),
+            reliable: word("reliable", reliable, &words)?,
+        };
+        Ok(self.endpoint.invite(invite).map_err(error::sip)?.0)
+    }
+
+    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new(), body = &[], reliable = false))]
+    fn progress(
+        &self,
+        dialog: u64,
+        status: u16,
+        reason: String,
+        headers: HeaderList,
+        body: &[u8],
+        reliable: bool,
+    ) -> PyResult<()> {
+        self.command(Command::Progress {
+            dialog: DialogId(dialog),
+            status,
+            reason,
+            headers,
+            body: body.to_vec(),
+            reliable,
+        })
+    }
+
+    #[pyo3(signature = (dialog, *, body, content_type = "application/sdp".to_owned(), headers = Vec::new()))]
+    fn answer(&self, dialog: u64, body: &[u8], content_type: String, headers: HeaderList) -> PyResult<()> {
+        self.command(Command::Answer { dialog: DialogId(dialog), body: body.to_vec(), content_type, headers })
+    }
+
+    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new()))]
+    fn reject(&self, dialog: u64, status: u16, reason: String, headers: HeaderList) -> PyResult<()> {
+        self.command(Command::Reject { dialog: DialogId(dialog), status, reason, headers })
+    }
+
+    #[pyo3(signature = (dialog, *, body = &[], content_type = "application/sdp".to_owned()))]
+    fn ack(&self, dialog: u64, body: &[u8], content_type: String) -> PyResult<()> {
+        self.command(Command::Ack { dialog: DialogId(dialog), body: body.to_vec(), content_type })
+    }
+
+    #[pyo3(signature = (dialog, *, method = "INVITE", body = &[], headers = Vec::new()))]
+    fn reoffer(&self, dialog: u64, method: &str, body: &[u8], headers: HeaderList) -> PyResult<()> {
+        let words = [("INVITE", ReofferMethod::Invite), ("UPDATE", ReofferMethod::Update)];
+        let method = word("method", method, &words)?;
+        self.command(Command::Reoffer { dialog: DialogId(dialog), method, body: body.to_vec(), headers })
+    }
+
+    #[pyo3(signature = (
+        *, method, dialog = None, target = String::new(), from_ = String::new(), to = String::new(),
+        headers = Vec::new(), body = &[], content_type = String::new(), credentials = None, flow = None,
+        call_id = String::new(), cseq = 0
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn request(
+        &self,
+        method: String,
+        dialog: Option<u64>,
+        target: String,
+        from_: String,
+        to: String,
+        headers: HeaderList,
+        body: &[u8],
+        content_type: String,
+        credentials: Option<PyRef<'_, Credentials>>,
+        flow: Option<u64>,
+        call_id: String,
+        cseq: u32,
+    ) -> PyResult<u64> {
+        let request = OwnRequest {
+            request: RequestId(0), // given by the endpoint
+            method,
+            dialog: dialog.map(DialogId),
+            target,
+            from: from_,
+            to,
+            headers,
+            body: body.to_vec(),
+            content_type,
+            credentials: credentials.map(|c| c.inner.clone()),
+            flow: flow.map(FlowId),
+            call_id,
+            cseq,
+        };
+        Ok(self.endpoint.request(request).map_err(error::sip)?.0)
+    }
+
+    #[pyo3(signature = (
+        request, *, status, reason = String::new(), headers = Vec::new(), body = &[],
+        content_type = "application/sdp".to_owned()
+    ))]
+    fn respond(
+        &self,
+        request: u64,
+        status: u16,
+        reason: String,
+        headers: HeaderList,
+        body: &[u8],
+        content_type: String,
+    ) -> PyResult<()> {
+        self.command(Command::Respond {
+            request: RequestId(request),
+            status,
+            reason,
+            headers,
+            body: body.to_vec(),
+            content_type,
+        })
+    }
+
+    #[pyo3(signature = (dialog, *, headers = Vec::new()))]
+    fn hang_up(&self, dialog: u64, headers: HeaderList) -> PyResult<()> {
+        self.command(Command::HangUp { dialog: DialogId(dialog), headers })
+    }
+
+    fn refuse_new_calls(&self) -> PyResult<()> {
+        self.command(Command::RefuseNewCalls)
+    }
+
+    fn stats(&self) -> BTreeMap<&'static str, u64> {
+        self.endpoint.stats().into_iter().collect()
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.endpoint.close());
+    }
+}
