@@ -20,7 +20,9 @@ impl Events {
     #[new]
     fn new() -> PyResult<Self> {
         let queue = Queue::new().map_err(|error| refused(format!("the event queue: {error}")))?;
-        Ok(Self { queue: Arc::new(queue) })
+        Ok(Self {
+            queue: Arc::new(queue),
+        })
     }
 
     fn fileno(&self) -> RawFd {

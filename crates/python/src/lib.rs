@@ -26,7 +26,8 @@ mod _engine {
     use crate::media::config::{ForkTarget, LegMedia, MediaConfig};
     #[pymodule_export]
     use crate::media::events::{
-        DtmfPressed, ForkEnded, ForkLagging, ForkOpened, LegClosed, LegStats, PlayEnded, RecordEnded, RtpTimedOut,
+        DtmfPressed, ForkEnded, ForkLagging, ForkOpened, LegClosed, LegStats, PlayEnded,
+        RecordEnded, RtpTimedOut,
     };
     #[pymodule_export]
     use crate::media::leg::Leg;
@@ -38,8 +39,8 @@ mod _engine {
     use crate::sip::endpoint::Sip;
     #[pymodule_export]
     use crate::sip::events::{
-        CallAcked, CallAnswered, CallEnded, CallProgress, FlowClosed, IncomingCall, RegisterReceived, ReofferAnswered,
-        ReofferReceived, RequestReceived, Response, SipNotice,
+        CallAcked, CallAnswered, CallEnded, CallProgress, FlowClosed, IncomingCall,
+        RegisterReceived, ReofferAnswered, ReofferReceived, RequestReceived, Response, SipNotice,
     };
 
     /// Log lines of the core go to standard error from now on.
@@ -52,8 +53,15 @@ mod _engine {
 
 /// A word of a fixed list, or an error that names them.
 fn word<T: Copy>(place: &str, value: &str, words: &[(&str, T)]) -> PyResult<T> {
-    words.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning).ok_or_else(|| {
-        let known: Vec<_> = words.iter().map(|(name, _)| *name).collect();
-        error::refused(format!("{place}: {value:?}: must be one of {}", known.join(", ")))
-    })
+    words
+        .iter()
+        .find(|(name, _)| *name == value)
+        .map(|(_, meaning)| *meaning)
+        .ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+            error::refused(format!(
+                "{place}: {value:?}: must be one of {}",
+                known.join(", ")
+            ))
+        })
 }

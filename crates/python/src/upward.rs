@@ -73,10 +73,21 @@ fn sip_source(event: &SipEvent) -> Source {
 
 fn sip_place(event: &SipEvent) -> Place {
     match event {
-        SipEvent::CallEnded { .. } | SipEvent::Response { .. } | SipEvent::FlowClosed { .. } => Place::Last,
-        SipEvent::CallProgress { .. } => Place::Limited { class: 0, limit: PROGRESS },
-        SipEvent::RequestReceived { .. } => Place::Limited { class: 1, limit: REQUESTS },
-        SipEvent::SipNotice { .. } => Place::Limited { class: 0, limit: NOTICES },
+        SipEvent::CallEnded { .. } | SipEvent::Response { .. } | SipEvent::FlowClosed { .. } => {
+            Place::Last
+        }
+        SipEvent::CallProgress { .. } => Place::Limited {
+            class: 0,
+            limit: PROGRESS,
+        },
+        SipEvent::RequestReceived { .. } => Place::Limited {
+            class: 1,
+            limit: REQUESTS,
+        },
+        SipEvent::SipNotice { .. } => Place::Limited {
+            class: 0,
+            limit: NOTICES,
+        },
         // One for each call, registration or offer, and the stack bounds those.
         SipEvent::IncomingCall(_)
         | SipEvent::CallAnswered { .. }

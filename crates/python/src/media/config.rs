@@ -9,7 +9,11 @@ use pyo3::prelude::*;
 use crate::error::refused;
 use crate::word;
 
-const CODECS: [(&str, Codec); 3] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma), ("G722", Codec::G722)];
+const CODECS: [(&str, Codec); 3] = [
+    ("PCMU", Codec::Pcmu),
+    ("PCMA", Codec::Pcma),
+    ("G722", Codec::G722),
+];
 const DIRECTIONS: [(&str, Direction); 4] = [
     ("sendrecv", Direction::SendRecv),
     ("sendonly", Direction::SendOnly),
@@ -94,12 +98,16 @@ impl LegMedia {
         inband_dtmf: bool,
         cname: String,
     ) -> PyResult<Self> {
-        let receive: PyResult<Vec<_>> =
-            receive.iter().map(|(number, name)| Ok((*number, word("receive", name, &CODECS)?))).collect();
+        let receive: PyResult<Vec<_>> = receive
+            .iter()
+            .map(|(number, name)| Ok((*number, word("receive", name, &CODECS)?)))
+            .collect();
         Ok(Self {
             inner: bridgetap_media::LegMedia {
                 remote: address("remote", remote)?,
-                remote_rtcp: (!remote_rtcp.is_empty()).then(|| address("remote_rtcp", remote_rtcp)).transpose()?,
+                remote_rtcp: (!remote_rtcp.is_empty())
+                    .then(|| address("remote_rtcp", remote_rtcp))
+                    .transpose()?,
                 codec: word("codec", codec, &CODECS)?,
                 payload_type,
                 receive: receive?,
@@ -163,9 +171,16 @@ impl ForkTarget {
 
 /// Track names as tracks.
 pub(crate) fn tracks(names: &[String]) -> PyResult<Vec<Track>> {
-    names.iter().map(|name| word("tracks", name, &TRACKS)).collect()
+    names
+        .iter()
+        .map(|name| word("tracks", name, &TRACKS))
+        .collect()
 }
 
 fn address(place: &str, text: &str) -> PyResult<SocketAddr> {
-    text.parse().map_err(|_| refused(format!("{place}: {text:?}: must be an IP address and a port")))
+    text.parse().map_err(|_| {
+        refused(format!(
+            "{place}: {text:?}: must be an IP address and a port"
+        ))
+    })
 }

@@ -11,12 +11,34 @@ macro_rules! event {
     };
 }
 
-event!(DtmfPressed { leg: u64, digit: char, duration_ms: u32, inband: bool });
-event!(PlayEnded { leg: u64, play: u64, completed: bool });
-event!(RtpTimedOut { leg: u64, silent_ms: u64 });
+event!(DtmfPressed {
+    leg: u64,
+    digit: char,
+    duration_ms: u32,
+    inband: bool
+});
+event!(PlayEnded {
+    leg: u64,
+    play: u64,
+    completed: bool
+});
+event!(RtpTimedOut {
+    leg: u64,
+    silent_ms: u64
+});
 event!(LegClosed { leg: u64, stats: Py<LegStats> });
-event!(ForkOpened { leg: u64, fork: u64, connect_ms: f64 });
-event!(ForkLagging { leg: u64, fork: u64, lag_ms: u32, percent: u32, dropped_ms: u64 });
+event!(ForkOpened {
+    leg: u64,
+    fork: u64,
+    connect_ms: f64
+});
+event!(ForkLagging {
+    leg: u64,
+    fork: u64,
+    lag_ms: u32,
+    percent: u32,
+    dropped_ms: u64
+});
 event!(ForkEnded {
     leg: u64,
     fork: u64,
@@ -32,7 +54,14 @@ event!(ForkEnded {
     latency_p50_us: u32,
     latency_p99_us: u32,
 });
-event!(RecordEnded { leg: u64, record: u64, path: String, duration_ms: u64, ms_dropped: u64, error: String });
+event!(RecordEnded {
+    leg: u64,
+    record: u64,
+    path: String,
+    duration_ms: u64,
+    ms_dropped: u64,
+    error: String
+});
 event!(LegStats {
     leg: u64,
     packets_received: u64,
@@ -68,7 +97,9 @@ impl From<bridgetap_media::LegStats> for LegStats {
             jitter_ms: stats.jitter_ms,
             refused_source: stats.refused_source,
             malformed: stats.malformed,
-            remote: stats.remote.map_or_else(String::new, |address| address.to_string()),
+            remote: stats
+                .remote
+                .map_or_else(String::new, |address| address.to_string()),
             level_in: stats.level_in,
             level_out: stats.level_out,
         }
@@ -78,25 +109,83 @@ impl From<bridgetap_media::LegStats> for LegStats {
 /// One event as the object of its class.
 pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, PyAny>> {
     Ok(match event {
-        MediaEvent::DtmfPressed { leg, digit, duration_ms, inband } => {
-            Bound::new(py, DtmfPressed { leg: leg.0, digit, duration_ms, inband })?.into_any()
-        }
-        MediaEvent::PlayEnded { leg, play, completed } => {
-            Bound::new(py, PlayEnded { leg: leg.0, play: play.0, completed })?.into_any()
-        }
-        MediaEvent::RtpTimedOut { leg, silent_ms } => {
-            Bound::new(py, RtpTimedOut { leg: leg.0, silent_ms })?.into_any()
-        }
+        MediaEvent::DtmfPressed {
+            leg,
+            digit,
+            duration_ms,
+            inband,
+        } => Bound::new(
+            py,
+            DtmfPressed {
+                leg: leg.0,
+                digit,
+                duration_ms,
+                inband,
+            },
+        )?
+        .into_any(),
+        MediaEvent::PlayEnded {
+            leg,
+            play,
+            completed,
+        } => Bound::new(
+            py,
+            PlayEnded {
+                leg: leg.0,
+                play: play.0,
+                completed,
+            },
+        )?
+        .into_any(),
+        MediaEvent::RtpTimedOut { leg, silent_ms } => Bound::new(
+            py,
+            RtpTimedOut {
+                leg: leg.0,
+                silent_ms,
+            },
+        )?
+        .into_any(),
         MediaEvent::LegClosed { stats } => {
             let leg = stats.leg.0;
-            Bound::new(py, LegClosed { leg, stats: Py::new(py, LegStats::from(stats))? })?.into_any()
+            Bound::new(
+                py,
+                LegClosed {
+                    leg,
+                    stats: Py::new(py, LegStats::from(stats))?,
+                },
+            )?
+            .into_any()
         }
-        MediaEvent::ForkOpened { leg, fork, connect_ms } => {
-            Bound::new(py, ForkOpened { leg: leg.0, fork: fork.0, connect_ms })?.into_any()
-        }
-        MediaEvent::ForkLagging { leg, fork, lag_ms, percent, dropped_ms } => {
-            Bound::new(py, ForkLagging { leg: leg.0, fork: fork.0, lag_ms, percent, dropped_ms })?.into_any()
-        }
+        MediaEvent::ForkOpened {
+            leg,
+            fork,
+            connect_ms,
+        } => Bound::new(
+            py,
+            ForkOpened {
+                leg: leg.0,
+                fork: fork.0,
+                connect_ms,
+            },
+        )?
+        .into_any(),
+        MediaEvent::ForkLagging {
+            leg,
+            fork,
+            lag_ms,
+            percent,
+            dropped_ms,
+        } => Bound::new(
+            py,
+            ForkLagging {
+                leg: leg.0,
+                fork: fork.0,
+                lag_ms,
+                percent,
+                dropped_ms,
+            },
+        )?
+        .into_any(),
         MediaEvent::ForkEnded(ended) => {
             let ended = ForkEnded {
                 leg: ended.leg.0,
@@ -115,8 +204,22 @@ pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, P
             };
             Bound::new(py, ended)?.into_any()
         }
-        MediaEvent::RecordEnded { leg, record, path, duration_ms, ms_dropped, error } => {
-            let ended = RecordEnded { leg: leg.0, record: record.0, path, duration_ms, ms_dropped, error };
+        MediaEvent::RecordEnded {
+            leg,
+            record,
+            path,
+            duration_ms,
+            ms_dropped,
+            error,
+        } => {
+            let ended = RecordEnded {
+                leg: leg.0,
+                record: record.0,
+                path,
+                duration_ms,
+                ms_dropped,
+                error,
+            };
             Bound::new(py, ended)?.into_any()
         }
     })

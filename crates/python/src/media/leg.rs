@@ -31,7 +31,9 @@ impl Leg {
     }
 
     fn configure(&self, media: &LegMedia) -> PyResult<()> {
-        self.handle.configure(media.inner.clone()).map_err(error::media)
+        self.handle
+            .configure(media.inner.clone())
+            .map_err(error::media)
     }
 
     #[pyo3(signature = (prompts, *, r#loop = 1))]
@@ -54,11 +56,19 @@ impl Leg {
 
     #[pyo3(signature = (digits, *, duration_ms = 100, gap_ms = 70))]
     fn send_dtmf(&self, digits: &str, duration_ms: u32, gap_ms: u32) -> PyResult<u64> {
-        Ok(self.handle.send_dtmf(digits, duration_ms, gap_ms).map_err(error::media)?.0)
+        Ok(self
+            .handle
+            .send_dtmf(digits, duration_ms, gap_ms)
+            .map_err(error::media)?
+            .0)
     }
 
     fn fork(&self, target: &ForkTarget) -> PyResult<u64> {
-        Ok(self.handle.fork(target.inner.clone()).map_err(error::media)?.0)
+        Ok(self
+            .handle
+            .fork(target.inner.clone())
+            .map_err(error::media)?
+            .0)
     }
 
     fn stop_fork(&self, fork: u64) {

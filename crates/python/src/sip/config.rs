@@ -66,7 +66,9 @@ impl Admission {
     #[new]
     #[pyo3(signature = (*, network, trunk))]
     fn new(network: String, trunk: String) -> Self {
-        Self { rule: types::TrunkRule { network, trunk } }
+        Self {
+            rule: types::TrunkRule { network, trunk },
+        }
     }
 }
 
@@ -80,7 +82,13 @@ impl User {
     #[new]
     #[pyo3(signature = (*, username, ha1 = None, ha1_sha256 = None))]
     fn new(username: String, ha1: Option<String>, ha1_sha256: Option<String>) -> Self {
-        Self { rule: types::UserRule { username, ha1, ha1_sha256 } }
+        Self {
+            rule: types::UserRule {
+                username,
+                ha1,
+                ha1_sha256,
+            },
+        }
     }
 }
 
@@ -94,6 +102,8 @@ impl Credentials {
     #[new]
     #[pyo3(signature = (*, username, password))]
     fn new(username: String, password: String) -> Self {
-        Self { inner: types::Credentials { username, password } }
+        Self {
+            inner: types::Credentials { username, password },
+        }
     }
 }

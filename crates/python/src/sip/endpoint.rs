@@ -15,6 +15,8 @@ use crate::events::Events;
 use crate::upward::SipSink;
 use crate::{error, word};
 
+const NO_BODY: &[u8] = &[];
+
 #[pyclass(frozen, module = "bridgetap._engine")]
 pub(crate) struct Sip {
     endpoint: SipEndpoint,
@@ -35,7 +37,9 @@ impl Sip {
     #[new]
     fn new(py: Python<'_>, config: &SipConfig, events: &Events) -> PyResult<Self> {
         let (config, sink) = (config.inner.clone(), SipSink(Arc::clone(&events.queue)));
-        let endpoint = py.detach(|| SipEndpoint::start(config, Box::new(sink))).map_err(error::sip)?;
+        let endpoint = py
+            .detach(|| SipEndpoint::start(config, Box::new(sink)))
+            .map_err(error::sip)?;
         Ok(Self { endpoint })
     }
 
@@ -44,14 +48,20 @@ impl Sip {
     }
 
     #[pyo3(signature = (*, trunks, users))]
-    fn set_admission(&self, trunks: Vec<PyRef<'_, Admission>>, users: Vec<PyRef<'_, User>>) -> PyResult<()> {
+    fn set_admission(
+        &self,
+        trunks: Vec<PyRef<'_, Admission>>,
+        users: Vec<PyRef<'_, User>>,
+    ) -> PyResult<()> {
         let trunks = trunks.iter().map(|trunk| trunk.rule.clone()).collect();
         let users = users.iter().map(|user| user.rule.clone()).collect();
-        self.endpoint.set_admission(trunks, users).map_err(error::sip)
+        self.endpoint
+            .set_admission(trunks, users)
+            .map_err(error::sip)
     }
 
     #[pyo3(signature = (
-        *, target, from_, to, headers = Vec::new(), body = &[], content_type = "application/sdp".to_owned(),
+        *, target, from_, to, headers = Vec::new(), body = NO_BODY, content_type = "application/sdp".to_owned(),
         credentials = None, route = Vec::new(), flow = None, reliable = "supported"
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
@@ -68,8 +78,11 @@ impl Sip {
         flow: Option<u64>,
         reliable: &str,
     ) -> PyResult<u64> {
-        let words =
-            [("supported", Reliable::Supported), ("required", Reliable::Required), ("off", Reliable::Off)];
+        let words = [
+            ("supported", Reliable::Supported),
+            ("required", Reliable::Required),
+            ("off", Reliable::Off),
+        ];
         let invite = Invite {
             dialog: DialogId(0), // given by the endpoint
             target,
@@ -86,7 +99,7 @@ impl Sip {
         Ok(self.endpoint.invite(invite).map_err(error::sip)?.0)
     }
 
-    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new(), body = &[], reliable = false))]
+    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new(), body = NO_BODY, reliable = false))]
     fn progress(
         &self,
         dialog: u64,
@@ -107,30 +120,64 @@ impl Sip {
     }
 
     #[pyo3(signature = (dialog, *, body, content_type = "application/sdp".to_owned(), headers = Vec::new()))]
-    fn answer(&self, dialog: u64, body: &[u8], content_type: String, headers: HeaderList) -> PyResult<()> {
-        self.command(Command::Answer { dialog: DialogId(dialog), body: body.to_vec(), content_type, headers })
+    fn answer(
+        &self,
+        dialog: u64,
+        body: &[u8],
+        content_type: String,
+        headers: HeaderList,
+    ) -> PyResult<()> {
+        self.command(Command::Answer {
+            dialog: DialogId(dialog),
+            body: body.to_vec(),
+            content_type,
+            headers,
+        })
     }
 
     #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new()))]
-    fn reject(&self, dialog: u64, status: u16, reason: String, headers: HeaderList) -> PyResult<()> {
-        self.command(Command::Reject { dialog: DialogId(dialog), status, reason, headers })
+    fn reject(
+        &self,
+        dialog: u64,
+        status: u16,
+        reason: String,
+        headers: HeaderList,
+    ) -> PyResult<()> {
+        self.command(Command::Reject {
+            dialog: DialogId(dialog),
+            status,
+            reason,
+            headers,
+        })
     }
 
-    #[pyo3(signature = (dialog, *, body = &[], content_type = "application/sdp".to_owned()))]
+    #[pyo3(signature = (dialog, *, body = NO_BODY, content_type = "application/sdp".to_owned()))]
     fn ack(&self, dialog: u64, body: &[u8], content_type: String) -> PyResult<()> {
-        self.command(Command::Ack { dialog: DialogId(dialog), body: body.to_vec(), content_type })
+        self.command(Command::Ack {
+            dialog: DialogId(dialog),
+            body: body.to_vec(),
+            content_type,
+        })
     }
 
-    #[pyo3(signature = (dialog, *, method = "INVITE", body = &[], headers = Vec::new()))]
+    #[pyo3(signature = (dialog, *, method = "INVITE", body = NO_BODY, headers = Vec::new()))]
     fn reoffer(&self, dialog: u64, method: &str, body: &[u8], headers: HeaderList) -> PyResult<()> {
-        let words = [("INVITE", ReofferMethod::Invite), ("UPDATE", ReofferMethod::Update)];
+        let words = [
+            ("INVITE", ReofferMethod::Invite),
+            ("UPDATE", ReofferMethod::Update),
+        ];
         let method = word("method", method, &words)?;
-        self.command(Command::Reoffer { dialog: DialogId(dialog), method, body: body.to_vec(), headers })
+        self.command(Command::Reoffer {
+            dialog: DialogId(dialog),
+            method,
+            body: body.to_vec(),
+            headers,
+        })
     }
 
     #[pyo3(signature = (
         *, method, dialog = None, target = String::new(), from_ = String::new(), to = String::new(),
-        headers = Vec::new(), body = &[], content_type = String::new(), credentials = None, flow = None,
+        headers = Vec::new(), body = NO_BODY, content_type = String::new(), credentials = None, flow = None,
         call_id = String::new(), cseq = 0
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
@@ -168,7 +215,7 @@ impl Sip {
     }
 
     #[pyo3(signature = (
-        request, *, status, reason = String::new(), headers = Vec::new(), body = &[],
+        request, *, status, reason = String::new(), headers = Vec::new(), body = NO_BODY,
         content_type = "application/sdp".to_owned()
     ))]
     fn respond(
@@ -192,7 +239,10 @@ impl Sip {
 
     #[pyo3(signature = (dialog, *, headers = Vec::new()))]
     fn hang_up(&self, dialog: u64, headers: HeaderList) -> PyResult<()> {
-        self.command(Command::HangUp { dialog: DialogId(dialog), headers })
+        self.command(Command::HangUp {
+            dialog: DialogId(dialog),
+            headers,
+        })
     }
 
     fn refuse_new_calls(&self) -> PyResult<()> {

@@ -115,35 +115,114 @@ pub(crate) fn convert(py: Python<'_>, event: SipEvent) -> PyResult<Bound<'_, PyA
             };
             Bound::new(py, call)?.into_any()
         }
-        SipEvent::CallProgress { dialog, status, reason, headers, content_type, body, reliable, early } => {
+        SipEvent::CallProgress {
+            dialog,
+            status,
+            reason,
+            headers,
+            content_type,
+            body,
+            reliable,
+            early,
+        } => {
             let body = bytes(py, &body);
-            let progress =
-                CallProgress { dialog: dialog.0, status, reason, headers, content_type, body, reliable, early };
+            let progress = CallProgress {
+                dialog: dialog.0,
+                status,
+                reason,
+                headers,
+                content_type,
+                body,
+                reliable,
+                early,
+            };
             Bound::new(py, progress)?.into_any()
         }
-        SipEvent::CallAnswered { dialog, headers, content_type, body, needs_ack, contact, source } => {
+        SipEvent::CallAnswered {
+            dialog,
+            headers,
+            content_type,
+            body,
+            needs_ack,
+            contact,
+            source,
+        } => {
             let (body, source) = (bytes(py, &body), source.to_string());
-            let answered =
-                CallAnswered { dialog: dialog.0, headers, content_type, body, needs_ack, contact, source };
+            let answered = CallAnswered {
+                dialog: dialog.0,
+                headers,
+                content_type,
+                body,
+                needs_ack,
+                contact,
+                source,
+            };
             Bound::new(py, answered)?.into_any()
         }
-        SipEvent::CallAcked { dialog, body } => {
-            Bound::new(py, CallAcked { dialog: dialog.0, body: bytes(py, &body) })?.into_any()
-        }
-        SipEvent::CallEnded { dialog, cause, status, reason, headers } => {
-            Bound::new(py, CallEnded { dialog: dialog.0, cause: cause.name(), status, reason, headers })?.into_any()
-        }
-        SipEvent::ReofferReceived { dialog, request, method, headers, body } => {
+        SipEvent::CallAcked { dialog, body } => Bound::new(
+            py,
+            CallAcked {
+                dialog: dialog.0,
+                body: bytes(py, &body),
+            },
+        )?
+        .into_any(),
+        SipEvent::CallEnded {
+            dialog,
+            cause,
+            status,
+            reason,
+            headers,
+        } => Bound::new(
+            py,
+            CallEnded {
+                dialog: dialog.0,
+                cause: cause.name(),
+                status,
+                reason,
+                headers,
+            },
+        )?
+        .into_any(),
+        SipEvent::ReofferReceived {
+            dialog,
+            request,
+            method,
+            headers,
+            body,
+        } => {
             let method = match method {
                 ReofferMethod::Invite => "INVITE",
                 ReofferMethod::Update => "UPDATE",
             };
             let body = bytes(py, &body);
-            Bound::new(py, ReofferReceived { dialog: dialog.0, request: request.0, method, headers, body })?.into_any()
+            Bound::new(
+                py,
+                ReofferReceived {
+                    dialog: dialog.0,
+                    request: request.0,
+                    method,
+                    headers,
+                    body,
+                },
+            )?
+            .into_any()
         }
-        SipEvent::ReofferAnswered { dialog, status, reason, body } => {
-            Bound::new(py, ReofferAnswered { dialog: dialog.0, status, reason, body: bytes(py, &body) })?.into_any()
-        }
+        SipEvent::ReofferAnswered {
+            dialog,
+            status,
+            reason,
+            body,
+        } => Bound::new(
+            py,
+            ReofferAnswered {
+                dialog: dialog.0,
+                status,
+                reason,
+                body: bytes(py, &body),
+            },
+        )?
+        .into_any(),
         SipEvent::RegisterReceived(register) => {
             let register = RegisterReceived {
                 request: register.request.0,
@@ -160,13 +239,33 @@ pub(crate) fn convert(py: Python<'_>, event: SipEvent) -> PyResult<Bound<'_, PyA
             };
             Bound::new(py, register)?.into_any()
         }
-        SipEvent::RequestReceived { dialog, request, method, headers, content_type, body } => {
+        SipEvent::RequestReceived {
+            dialog,
+            request,
+            method,
+            headers,
+            content_type,
+            body,
+        } => {
             let body = bytes(py, &body);
-            let received =
-                RequestReceived { dialog: dialog.0, request: request.0, method, headers, content_type, body };
+            let received = RequestReceived {
+                dialog: dialog.0,
+                request: request.0,
+                method,
+                headers,
+                content_type,
+                body,
+            };
             Bound::new(py, received)?.into_any()
         }
-        SipEvent::Response { request, status, reason, headers, body, source } => {
+        SipEvent::Response {
+            request,
+            status,
+            reason,
+            headers,
+            body,
+            source,
+        } => {
             let response = Response {
                 request: request.0,
                 status,
@@ -174,14 +273,30 @@ pub(crate) fn convert(py: Python<'_>, event: SipEvent) -> PyResult<Bound<'_, PyA
                 headers,
                 body: bytes(py, &body),
                 flow: source.as_ref().map_or(0, |source| source.flow.0),
-                local: source.as_ref().map_or_else(String::new, |source| source.local.to_string()),
-                source: source.as_ref().map_or_else(String::new, |source| source.remote.to_string()),
+                local: source
+                    .as_ref()
+                    .map_or_else(String::new, |source| source.local.to_string()),
+                source: source
+                    .as_ref()
+                    .map_or_else(String::new, |source| source.remote.to_string()),
             };
             Bound::new(py, response)?.into_any()
         }
         SipEvent::FlowClosed { flow } => Bound::new(py, FlowClosed { flow: flow.0 })?.into_any(),
-        SipEvent::SipNotice { kind, source, detail, count } => {
-            Bound::new(py, SipNotice { kind: kind.name(), source: source.to_string(), detail, count })?.into_any()
-        }
+        SipEvent::SipNotice {
+            kind,
+            source,
+            detail,
+            count,
+        } => Bound::new(
+            py,
+            SipNotice {
+                kind: kind.name(),
+                source: source.to_string(),
+                detail,
+                count,
+            },
+        )?
+        .into_any(),
     })
 }
