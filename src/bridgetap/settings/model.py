@@ -17,6 +17,7 @@ from .problems import HIDDEN, InvalidSettings, SettingProblem
 from .rules import broken_rules
 from .server import AccountSettings, LogSettings, StoreSettings
 from .sources import Location, Tree, dotted, read
+from .wording import rule_of
 
 
 class Settings(Section):
@@ -84,10 +85,9 @@ def _problem(error: ErrorDetails, tree: Tree, model: type[BaseModel]) -> Setting
             source=tree.source(location), key=dotted(location), value=None, rule=unknown_key(location, model)
         )
     missing = error["type"] == "missing"
-    rule = "required" if missing else error["msg"].removeprefix("Value error, ")
     hidden = location in tree.references or _is_secret(location, model)
     value = None if missing else HIDDEN if hidden else _shown(error["input"])
-    return SettingProblem(source=tree.source(location), key=dotted(location), value=value, rule=_lower(rule))
+    return SettingProblem(source=tree.source(location), key=dotted(location), value=value, rule=rule_of(error))
 
 
 def _is_secret(location: Location, model: type[BaseModel]) -> bool:
@@ -110,7 +110,3 @@ def _is_secret(location: Location, model: type[BaseModel]) -> bool:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _lower(rule: str) -> str:
-    return rule[:1].lower() + rule[1:] if rule.startswith(("Input ", "String ", "Field ", "Tuple ")) else rule

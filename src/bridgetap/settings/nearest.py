@@ -14,8 +14,6 @@ def unknown_key(location: Location, model: type[BaseModel]) -> str:
     above = location[:-1]
     table = _table(above, model)
     here = list(_keys(table)) if table is not None else []
-    if near := get_close_matches(key, here, n=1, cutoff=0.6):
-        return f"unknown key; did you mean {dotted((*above, near[0]))}?"
     elsewhere = [
         f"{name}{'[…]' if many else ''}.{key}" for name, many, section in tables(model) if key in _keys(section)
     ]
@@ -23,6 +21,8 @@ def unknown_key(location: Location, model: type[BaseModel]) -> str:
         return f"unknown key; did you mean {elsewhere[0]}?"
     if elsewhere:
         return f"unknown key; it belongs under {elsewhere[0]}"
+    if near := get_close_matches(key, here, n=1, cutoff=0.6):
+        return f"unknown key; did you mean {dotted((*above, near[0]))}?"
     if not here:
         return "unknown key"
     nearest = get_close_matches(key, here, n=1, cutoff=0.0)
