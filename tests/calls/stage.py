@@ -33,7 +33,7 @@ from bridgetap.flow.events import HttpEnded
 from bridgetap.ids import AccountSid
 from bridgetap.settings import NumberSettings, TrunkSettings
 from bridgetap.store import CallRecord, ExecutionRecord, NotificationRecord, StepRecord, StoreFull, StreamRecord
-from bridgetap.streams import StreamPolicy, Streams
+from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import VoiceError
 
 ACCOUNT = AccountSid("AC" + "1" * 32)
@@ -154,7 +154,7 @@ class Stage:
         self.registrar = Registrar(core=self.core, clock=clock, store=Nowhere())
         number = NumberSettings.model_validate({"number": "+15551230000", "flow": str(path), "answer": answer})
         router = Router(numbers=[number], trunks=self.trunks, registrar=self.registrar, domain="pbx.example")
-        streams = Streams(
+        parts = StreamParts(
             core=self.core,
             records=self.records,
             notifier=self.ledger,
@@ -168,7 +168,7 @@ class Stage:
             core=self.core,
             ledger=self.ledger,
             router=router,
-            streams=streams,
+            streams=Streams(parts),
             prompter=self.prompter,
             http=Web(),
             addresses=MediaAddresses(),

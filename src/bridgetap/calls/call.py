@@ -43,6 +43,7 @@ class Call:
         self._time_limit_s = time_limit_s
         self._invite: IncomingCall | None = None
         self._conductor: Conductor | None = None
+        self._drained = False
         self._ring: Ring | None = None
         self._ringing: asyncio.Task[Party | Ended] | None = None
         self._log = structlog.get_logger(__name__).bind(call_sid=entry.record.sid)
@@ -71,9 +72,10 @@ class Call:
         """Ring somebody, run the flow once they answer. Returns when all of the call is over."""
         await self._alone(lambda tasks: self._ring_out(tasks, branches, timeout_s))
 
-    def hang_up(self, reason: str, *, unanswered: EndedAs = "canceled") -> None:
-        """End the call, whatever it is doing."""
+    def hang_up(self, reason: str, *, unanswered: EndedAs = "canceled", drained: bool = False) -> None:
+        """End the call, whatever it is doing; `drained` where it is the server that stops."""
         self._log.info("call.hang_up", reason=reason)
+        self._drained = drained
         if self._ringing is not None and self._ring is not None:
             self._ring.give_up_as(unanswered)
             self._ringing.cancel()
@@ -125,7 +127,7 @@ class Call:
         except TimeoutError:
             self._log.info("call.time_limit", time_limit_s=self._time_limit_s)
         finally:
-            streams.end_of_call()
+            streams.end_of_call(drained=self._drained)
 
     async def _ring_out(self, tasks: asyncio.TaskGroup, branches: Sequence[Branch], timeout_s: float) -> None:
         self._ring = Ring(parties=self.parties, entry=self.entry, branches=branches)

@@ -10,6 +10,8 @@ from bridgetap.settings import Address, Network
 
 DISCARD_PORT = 9  # connecting a UDP socket sends nothing; any port will do
 RESOLVE_S = 2.0
+# Nobody's addresses (RFC 5737, RFC 3849), reached by the default route like any other outside.
+OUTSIDE: dict[int, Address] = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8::1")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,10 @@ class MediaAddresses:
         ours = self.fixed or _route(theirs)
         return self._towards(ours, theirs)
 
+    def default(self, *, version: int) -> str:
+        """The address that the world at large sees packets from, before any NAT."""
+        return str(self.fixed or _route(OUTSIDE[version]))
+
     def _towards(self, ours: Address, theirs: Address) -> MediaAddress:
         external = self.external
         if external is None or external.version != ours.version or self._is_local(theirs):
@@ -63,7 +69,7 @@ async def _resolve(host: str) -> Address:
             found = await asyncio.get_running_loop().getaddrinfo(bare, None, type=socket.SOCK_DGRAM)
         return _unmapped(ip_address(found[0][4][0]))
     except (OSError, TimeoutError, ValueError):
-        return IPv4Address("192.0.2.1")  # RFC 5737: nobody's
+        return OUTSIDE[4]
 
 
 def _route(theirs: Address) -> Address:

@@ -85,6 +85,7 @@ class Calls:
             "calls_live": len(self._live),
             "calls_taken_total": self._taken,
             "calls_refused_total": self._refused,
+            "streams_live": self._exchange.streams.live,
             "draining": float(self._draining),
         }
 
@@ -128,10 +129,15 @@ class Calls:
         self._exchange.core.sip.refuse_new_calls()
         log.info("calls.draining", live=len(self._live), drain_s=self._limits.drain_s)
         if not await self._is_empty_within(self._limits.drain_s):
+            await self.hang_up_all(LAST_WORDS_S)
+
+    async def hang_up_all(self, patience_s: float) -> None:
+        """End every call, and wait so long for the BYEs and the closing rows."""
+        if self._live:
             log.warning("calls.hung_up", live=len(self._live))
             for call in list(self._live.values()):
-                call.hang_up("drained")
-            await self._is_empty_within(LAST_WORDS_S)
+                call.hang_up("the server stops", drained=True)
+            await self._is_empty_within(patience_s)
 
     # -- new calls --
 

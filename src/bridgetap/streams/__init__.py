@@ -4,7 +4,7 @@
 says when the far end answered or left; nothing here ever waits for a far end.
 """
 
-from .call_streams import STREAM_FAILED, CallStreams, Streams
+from .call_streams import STREAM_FAILED, CallStreams, StreamParts, Streams
 from .life import End, EndReason, State
 from .names import Named, StreamRequest
 from .ports import Notifier, StreamRecords
@@ -18,6 +18,7 @@ __all__ = [
     "Named",
     "Notifier",
     "State",
+    "StreamParts",
     "StreamPolicy",
     "StreamRecords",
     "StreamRequest",

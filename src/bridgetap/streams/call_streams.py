@@ -1,5 +1,6 @@
 """The streams of one call: started and stopped through any door, each ending exactly once."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -36,8 +37,8 @@ MESSAGES = {  # spec/twilio §3.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
-    """What every call's streams share."""
+class StreamParts:
+    """What every stream is made with."""
 
     core: Core
     records: StreamRecords
@@ -48,9 +49,42 @@ class Streams:
     account_sid: AccountSid
     policy: StreamPolicy
 
+
+class Streams:
+    """Every stream of the server."""
+
+    def __init__(self, parts: StreamParts) -> None:
+        self._parts = parts
+        self._live: dict[str, Callable[[], None]] = {}  # by SID: how to end it at once
+        self._empty = asyncio.Event()
+        self._empty.set()
+
     def of_call(self, call_sid: CallSid, leg: LegHandle) -> "CallStreams":
         """The streams of a call: they carry the audio of that leg."""
-        return CallStreams(shared=self, call_sid=call_sid, leg=leg)
+        return CallStreams(parts=self._parts, registry=self, call_sid=call_sid, leg=leg)
+
+    @property
+    def live(self) -> int:
+        """How many have not ended; some of them drain after their call."""
+        return len(self._live)
+
+    async def close(self, *, patience_s: float) -> None:
+        """Let what drains end by itself; after that long each stream that is left ends as `drained`."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._empty.wait()
+        except TimeoutError:
+            for end in list(self._live.values()):
+                end()
+
+    def begun(self, sid: str, end: Callable[[], None]) -> None:
+        self._live[sid] = end
+        self._empty.clear()
+
+    def ended(self, sid: str) -> None:
+        self._live.pop(sid, None)
+        if not self._live:
+            self._empty.set()
 
 
 @dataclass(slots=True)
@@ -67,13 +101,15 @@ class _Fork:
 class CallStreams:
     """One call's streams. The last words of some may come after the call's own."""
 
-    def __init__(self, *, shared: Streams, call_sid: CallSid, leg: LegHandle) -> None:
-        self._shared = shared
+    def __init__(self, *, parts: StreamParts, registry: Streams, call_sid: CallSid, leg: LegHandle) -> None:
+        self._parts = parts
+        self._registry = registry
         self._call_sid = call_sid
         self._leg = leg
-        self._names = Names(max_tracks=shared.policy.max_tracks_per_call)
+        self._names = Names(max_tracks=parts.policy.max_tracks_per_call)
         self._forks: dict[str, _Fork] = {}
         self._call_is_over = False
+        self._drained = False
         self._log = structlog.get_logger(__name__).bind(call_sid=call_sid)
 
     async def start(self, request: StreamRequest) -> Named:
@@ -82,29 +118,29 @@ class CallStreams:
 
         `InvalidStream` or `Conflict` says which rule forbids it, and then nothing was started.
         """
-        shared = self._shared
+        parts = self._parts
         if self._call_is_over:
             raise Conflict("the call is not in progress", code=NOT_IN_PROGRESS)
         if request.transport == "siprec":
             rule = "no connector of that name is configured"
             raise InvalidStream("connector", request.connector, rule, code=CONNECTOR_UNKNOWN)
-        sid = StreamSid(make_sid("MZ", shared.entropy(16)))
+        sid = StreamSid(make_sid("MZ", parts.entropy(16)))
         target = fork_target(
             request,
             sid=sid,
             call_sid=self._call_sid,
-            account_sid=shared.account_sid,
-            policy=shared.policy,
-            sign=shared.sign,
+            account_sid=parts.account_sid,
+            policy=parts.policy,
+            sign=parts.sign,
         )
         named = self._names.claim(request, sid)
         fork = _Fork(named=named, record=self._new_record(named, request))
         self._forks[sid] = fork
+        self._registry.begun(sid, lambda: self._end(fork, End(reason="drained")))
         try:
-            await shared.records.commit_now(fork.record)
+            await parts.records.commit_now(fork.record)
         except (StoreFull, StoreRefused) as error:
-            self._names.release(sid)
-            del self._forks[sid]
+            self._forget(fork)
             raise Conflict(f"the stream cannot be written down: {error}", code=STREAM_FAILED) from None
         except BaseException:
             # Cancelled, or the database does not answer: the row may be there, so it gets its end.
@@ -119,7 +155,7 @@ class CallStreams:
             # As when the far end cannot be reached: it was created, and this is its end.
             self._end(fork, End(reason="failed", code=STREAM_FAILED, detail=str(error)))
             return named
-        shared.core.hear_fork(fork.fork, lambda event: self._hear(fork, event))
+        parts.core.hear_fork(fork.fork, lambda event: self._hear(fork, event))
         self._log.info("stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.host)
         return named
 
@@ -138,9 +174,11 @@ class CallStreams:
         """The streams that take audio now, oldest first."""
         return self._names.all()
 
-    def end_of_call(self) -> None:
-        """No further stream starts. Those that run end as the call's leg is closed."""
+    def end_of_call(self, *, drained: bool = False) -> None:
+        """No further stream starts. Those that run end as the call's leg is closed; `drained` where
+        it is the server that ended the call."""
         self._call_is_over = True
+        self._drained = drained
 
     # -- what the core says --
 
@@ -148,13 +186,13 @@ class CallStreams:
         match event:
             case ForkOpened():
                 fork.state = advance(fork.state, Step.OPENED)
-                now = self._shared.clock.now_ns()
+                now = self._parts.clock.now_ns()
                 self._save(fork, replace(fork.record, opened_ns=now, updated_ns=now))
                 self._log.info("stream.open", stream_sid=fork.named.sid, connect_ms=round(event.connect_ms, 1))
             case ForkLagging():
                 self._lagging(fork, event)
             case ForkEnded():
-                self._end(fork, _end_of(event))
+                self._end(fork, self._end_of(event))
 
     def _lagging(self, fork: _Fork, event: ForkLagging) -> None:
         self._log.warning(
@@ -170,9 +208,8 @@ class CallStreams:
 
     def _end(self, fork: _Fork, end: End) -> None:
         fork.state = advance(fork.state, Step.ENDED)
-        self._names.release(fork.named.sid)
-        del self._forks[fork.named.sid]
-        now = self._shared.clock.now_ns()
+        self._forget(fork)
+        now = self._parts.clock.now_ns()
         self._save(
             fork,
             replace(
@@ -209,17 +246,38 @@ class CallStreams:
 
     # -- below --
 
+    def _forget(self, fork: _Fork) -> None:
+        self._names.release(fork.named.sid)
+        del self._forks[fork.named.sid]
+        self._registry.ended(fork.named.sid)
+
+    def _end_of(self, event: ForkEnded) -> End:
+        drained = self._drained and event.reason == "call-ended"
+        return End(
+            reason="drained" if drained else event.reason,
+            code=event.code,
+            detail=event.detail,
+            close_code=event.close_code,
+            frames_sent=event.frames_sent,
+            ms_sent=event.ms_sent,
+            ms_dropped=event.ms_dropped,
+            ms_repaired=event.ms_repaired,
+            lag_max_ms=event.lag_max_ms,
+            latency_p50_us=event.latency_p50_us,
+            latency_p99_us=event.latency_p99_us,
+        )
+
     def _ended_meanwhile(self, fork: _Fork) -> EndReason | None:
         """What befell a stream while its row was being written."""
         if self._call_is_over:
-            return "call-ended"
+            return "drained" if self._drained else "call-ended"
         return "stopped" if fork.state is State.STOPPING else None
 
     def _new_record(self, named: Named, request: StreamRequest) -> StreamRecord:
-        now = self._shared.clock.now_ns()
+        now = self._parts.clock.now_ns()
         return StreamRecord(
             sid=named.sid,
-            account_sid=self._shared.account_sid,
+            account_sid=self._parts.account_sid,
             call_sid=self._call_sid,
             name=named.name,
             transport=named.transport,
@@ -232,29 +290,13 @@ class CallStreams:
 
     def _save(self, fork: _Fork, record: StreamRecord) -> None:
         fork.record = record
-        self._shared.records.put(record)
+        self._parts.records.put(record)
 
     def _notify(self, fork: _Fork, level: Level, code: int, message: str) -> None:
-        self._shared.notifier.notify(
+        self._parts.notifier.notify(
             level=level,
             code=code,
             message=f"stream {fork.named.name}: {message}",
             call_sid=self._call_sid,
             stream_sid=fork.named.sid,
         )
-
-
-def _end_of(event: ForkEnded) -> End:
-    return End(
-        reason=event.reason,
-        code=event.code,
-        detail=event.detail,
-        close_code=event.close_code,
-        frames_sent=event.frames_sent,
-        ms_sent=event.ms_sent,
-        ms_dropped=event.ms_dropped,
-        ms_repaired=event.ms_repaired,
-        lag_max_ms=event.lag_max_ms,
-        latency_p50_us=event.latency_p50_us,
-        latency_p99_us=event.latency_p99_us,
-    )

@@ -1,0 +1,222 @@
+"""Makes a running server of its settings: the one place where real clocks, sockets and randomness are built.
+
+`serve`, the demo and the simulator all run this same server.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+
+from bridgetap import __version__
+from bridgetap.api import create_api
+from bridgetap.calls import (
+    BindingRows,
+    CallLimits,
+    Calls,
+    Exchange,
+    FlowBook,
+    Ledger,
+    MediaAddresses,
+    Registrar,
+    Router,
+    Trunks,
+    WebClient,
+)
+from bridgetap.clock import SystemClock
+from bridgetap.engine import Core
+from bridgetap.flow import Options
+from bridgetap.settings import Account, Settings, open_account
+from bridgetap.signing import sign_stream
+from bridgetap.store import Store, open_store
+from bridgetap.streams import StreamParts, StreamPolicy, Streams
+from bridgetap.voice import make_client, make_prompts
+
+from .core_config import admissions, media_config, sip_config, users
+from .http_server import HttpServer
+
+log = structlog.get_logger(__name__)
+
+HANG_UP_S = 1.0  # for what is still live when nobody drained, or the draining was cut short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A server that takes calls."""
+
+    settings: Settings
+    account: Account
+    core: Core
+    store: Store
+    calls: Calls
+    registrar: Registrar
+    trunks: Trunks
+    http_address: str  # "127.0.0.1:8080", with the real port
+    sip_addresses: tuple[str, ...]  # "udp://127.0.0.1:5060", with the real ports
+
+    @property
+    def sip_address(self) -> str:
+        """The first of them as `host:port`."""
+        return self.sip_addresses[0].partition("://")[2]
+
+    @property
+    def http_url(self) -> str:
+        """Where the REST API is, as others reach it."""
+        return self.settings.http.public_url or f"http://{self.http_address}"
+
+    async def drain(self) -> None:
+        """Refuse new calls, let live ones end, then end what is left."""
+        await self.calls.drain()
+
+
+@asynccontextmanager
+async def open_server(
+    settings: Settings, *, folder: Path | None = None, trace: Path | None = None
+) -> AsyncIterator[RunningServer]:
+    """Everything up and taking calls until the block is left; calls that live then are ended.
+
+    `folder`: where flows named over REST are looked for; `trace`: every SIP message goes there, as a
+    pcap file. Raises `ConfigurationError`, `InvalidDefinition` or `EngineError` for what cannot be used.
+    """
+    flows = FlowBook(folder=folder or Path.cwd(), known=[number.flow for number in settings.numbers])
+    flows.load_all()
+    with _unwrapped():
+        async with _parts(settings, flows, trace) as parts, asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(parts.server.calls.run()), tasks.create_task(parts.server.trunks.run())]
+            serving = tasks.create_task(parts.http.serve(parts.app))
+            await parts.http.started()
+            server = parts.server
+            log.info("server.up", version=__version__, sip=server.sip_addresses, http=server.http_address)
+            try:
+                yield server
+            finally:
+                await server.calls.hang_up_all(HANG_UP_S)
+                await parts.streams.close(patience_s=settings.streams.close_drain_ms / 1000 + HANG_UP_S)
+                parts.http.stop()
+                for task in running:
+                    task.cancel()
+                await asyncio.wait([serving])
+    log.info("server.down")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """A server that is made but does not run yet."""
+
+    server: RunningServer
+    streams: Streams
+    http: HttpServer
+    app: FastAPI
+
+
+@asynccontextmanager
+async def _parts(settings: Settings, flows: FlowBook, trace: Path | None) -> AsyncIterator[_Parts]:
+    """Make each part once, in the order in which they lean on each other."""
+    from bridgetap.engine.native import open_core  # here: commands that run no server need no core
+
+    account = open_account(settings.account, create=True)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        http = HttpServer.bind(settings.http.listen)
+        stack.callback(http.close)
+        store = await stack.enter_async_context(
+            open_store(settings.store.url.get_secret_value(), node=settings.store.node, clock=clock)
+        )
+        client = await stack.enter_async_context(make_client())
+        core = open_core(sip_config(settings, trace=trace), media_config(settings))
+        stack.callback(core.close)
+        core.start()
+        ledger = Ledger(records=store, account_sid=account.sid, clock=clock, entropy=secrets.token_bytes)
+        trunks = Trunks(core=core, settings=settings.trunks, dice=random.SystemRandom().random)
+        registrar = Registrar(core=core, clock=clock, store=BindingRows(store, clock=clock))
+        addresses = MediaAddresses(
+            fixed=settings.media.address,
+            external=settings.sip.external_address,
+            local_networks=settings.sip.local_networks,
+        )
+        streams = Streams(
+            StreamParts(
+                core=core,
+                records=store,
+                notifier=ledger,
+                clock=clock,
+                entropy=secrets.token_bytes,
+                sign=partial(sign_stream, account.auth_token, sign_empty_path=settings.streams.sign_empty_path),
+                account_sid=account.sid,
+                policy=StreamPolicy(
+                    max_tracks_per_call=settings.streams.max_tracks_per_call,
+                    max_lag_ms=settings.streams.max_lag_ms,
+                    capture_from=settings.streams.capture_from,
+                ),
+            )
+        )
+        exchange = Exchange(
+            core=core,
+            ledger=ledger,
+            router=Router(
+                numbers=settings.numbers,
+                trunks=trunks,
+                registrar=registrar,
+                domain=own_host(settings, addresses),
+            ),
+            streams=streams,
+            prompter=make_prompts(settings.voice, core.media, client),
+            http=WebClient(client),
+            addresses=addresses,
+            codecs=settings.media.codecs,
+            options=Options(allow_query=settings.streams.allow_query),
+        )
+        limits = CallLimits(
+            max_calls=settings.calls.max_calls,
+            time_limit_s=settings.calls.time_limit_s,
+            drain_s=settings.calls.drain_s,
+        )
+        calls = Calls(exchange=exchange, flows=flows, trunks=trunks, limits=limits)
+        await registrar.start()
+        core.sip.set_admission(trunks=admissions(settings), users=users(settings))
+        server = RunningServer(
+            settings=settings,
+            account=account,
+            core=core,
+            store=store,
+            calls=calls,
+            registrar=registrar,
+            trunks=trunks,
+            http_address=http.address,
+            sip_addresses=tuple(core.sip.addresses()),
+        )
+        app = create_api(calls=calls, store=store, settings=settings, account=account)
+        yield _Parts(server=server, streams=streams, http=http, app=app)
+
+
+def own_host(settings: Settings, addresses: MediaAddresses) -> str:
+    """The host part of our own SIP addresses: how peers outside, or else on our network, see us."""
+    if settings.sip.external_address is not None:
+        return _bracketed(str(settings.sip.external_address))
+    concrete = [address for address in settings.sip.listen if not address.is_wildcard]
+    if concrete:
+        return _bracketed(str(concrete[0].address))
+    return _bracketed(addresses.default(version=settings.sip.listen[0].address.version))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    """What passes several TaskGroups comes out in as many groups: one error alone comes out as itself."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from error.__cause__
