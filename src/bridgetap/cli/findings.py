@@ -1,0 +1,241 @@
+"""What `bridgetap check` looks at: files, certificates, flows, and whether the limits fit together."""
+
+import os
+import resource
+import shutil
+import ssl
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from bridgetap.errors import ConfigurationError, InvalidDefinition
+from bridgetap.flow import Definition
+from bridgetap.settings import Settings, open_account
+from bridgetap.widgets import WIDGETS
+
+LEGS_PER_CALL = 2  # caller and callee
+SOCKETS_PER_LEG = 2  # RTP and RTCP
+SOCKETS_OF_THE_SERVER = 128  # SIP connections, HTTP, database, logs, epoll
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to know: an error keeps the server from working as configured."""
+
+    place: str
+    rule: str
+    error: bool
+
+    def __str__(self) -> str:
+        return f"{'error' if self.error else 'warning'}: {self.place}: {self.rule}"
+
+
+def look_over(settings: Settings, *, file: Path | None, now: datetime) -> Iterator[Finding]:
+    """Everything that can be told without starting."""
+    yield from _certificates(settings, now)
+    yield from _authorities(settings)
+    yield from _flows(settings)
+    yield from _account(settings)
+    yield from _store(settings)
+    yield from _voice(settings)
+    yield from _limits(settings, descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    yield from _reachability(settings)
+    if file is not None and _is_open_to_others(file) and _holds_secrets(file):
+        yield _warning(str(file), "holds secrets and is readable by others: chmod 600, or use ${file:…}")
+
+
+def _error(place: str, rule: str) -> Finding:
+    return Finding(place=place, rule=rule, error=True)
+
+
+def _warning(place: str, rule: str) -> Finding:
+    return Finding(place=place, rule=rule, error=False)
+
+
+def _certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
+    certificate, key = settings.sip.tls_certificate, settings.sip.tls_key
+    if certificate is None or key is None:
+        return
+    unreadable = [*_unreadable("sip.tls_certificate", certificate), *_unreadable("sip.tls_key", key)]
+    yield from unreadable
+    if unreadable:
+        return
+    try:
+        chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+    except ValueError:
+        yield _error("sip.tls_certificate", f"{certificate} holds no PEM certificate")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: b"")
+    except ssl.SSLError as error:
+        if "MISMATCH" in (error.reason or ""):
+            yield _error("sip.tls_key", f"{key} does not belong to {certificate}")
+        else:
+            yield _error("sip.tls_key", f"{key} cannot be used: it must be a PEM key without a password")
+    leaf = chain[0]
+    if leaf.not_valid_after_utc <= now:
+        yield _error("sip.tls_certificate", f"ran out on {leaf.not_valid_after_utc:%Y-%m-%d}")
+    elif leaf.not_valid_after_utc - now < SOON:
+        yield _warning("sip.tls_certificate", f"runs out on {leaf.not_valid_after_utc:%Y-%m-%d}")
+    if leaf.not_valid_before_utc > now:
+        yield _error("sip.tls_certificate", f"is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}")
+    try:
+        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        yield _warning("sip.tls_certificate", "names no host as subjectAltName; phones will refuse it")
+    if _is_open_to_others(key):
+        yield _warning("sip.tls_key", f"{key} is readable by others: chmod 600")
+
+
+def _authorities(settings: Settings) -> Iterator[Finding]:
+    for place, path in (
+        ("sip.trusted_ca", settings.sip.trusted_ca),
+        ("streams.trusted_ca", settings.streams.trusted_ca),
+    ):
+        if path is None:
+            continue
+        if unreadable := list(_unreadable(place, path)):
+            yield from unreadable
+            continue
+        try:
+            x509.load_pem_x509_certificates(path.read_bytes())
+        except ValueError:
+            yield _error(place, f"{path} holds no PEM certificate")
+    roots = ssl.get_default_verify_paths()
+    if not settings.streams.system_roots and settings.streams.trusted_ca is None:
+        yield _error("streams.trusted_ca", "required, because streams.system_roots is false: nothing would be trusted")
+    elif settings.streams.system_roots and not any(p and Path(p).exists() for p in (roots.cafile, roots.capath)):
+        yield _warning("streams.system_roots", "this system has no certificate authorities: install ca-certificates")
+
+
+def _flows(settings: Settings) -> Iterator[Finding]:
+    for index, entry in enumerate(settings.numbers):
+        place = f"numbers[{index}].flow"
+        if unreadable := list(_unreadable(place, entry.flow)):
+            yield from unreadable
+            continue
+        try:
+            definition = Definition.parse(entry.flow.read_bytes(), widgets=WIDGETS)
+        except InvalidDefinition as invalid:
+            problems = invalid.problems
+        else:
+            problems = list(definition.warnings)
+        for problem in problems:
+            told = _warning if problem.warning else _error
+            yield told(place, f"{entry.flow}: {problem}")
+
+
+def _account(settings: Settings) -> Iterator[Finding]:
+    path = settings.account.token_file
+    if settings.account.auth_token is not None:
+        return
+    if not path.exists():
+        if not os.access(path.parent, os.W_OK):
+            yield _error("account.token_file", f"{path} cannot be made: {path.parent} is not writable")
+        return
+    try:
+        open_account(settings.account, create=False)
+    except ConfigurationError as error:
+        yield _error(error.place, error.rule)
+    if _is_open_to_others(path):
+        yield _warning("account.token_file", f"{path} is readable by others: chmod 600")
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    scheme, _, rest = settings.store.url.get_secret_value().partition("://")
+    if not scheme.startswith("sqlite") or not rest:
+        return
+    path = Path(rest.removeprefix("/").partition("?")[0])
+    above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if path.is_dir():
+        yield _error("store.url", f"{path} is a folder")
+    elif not os.access(above, os.W_OK):
+        yield _error("store.url", f"{above} is not writable")
+
+
+def _voice(settings: Settings) -> Iterator[Finding]:
+    voice = settings.voice
+    if voice.provider == "command" and shutil.which(voice.command[0]) is None:
+        yield _error("voice.command", f"{voice.command[0]} is not installed")
+    if voice.provider == "espeak" and shutil.which("espeak-ng") is None:
+        yield _error("voice.provider", "espeak-ng is not installed: apt install espeak-ng")
+    if voice.provider == "auto" and shutil.which("espeak-ng") is None:
+        yield _warning(
+            "voice.provider", "espeak-ng is not installed: flows that speak will fail (apt install espeak-ng)"
+        )
+    if voice.audio_folder is not None and not voice.audio_folder.is_dir():
+        yield _error("voice.audio_folder", f"{voice.audio_folder} is no folder")
+
+
+def _limits(settings: Settings, *, descriptors: int) -> Iterator[Finding]:
+    calls = settings.calls.max_calls
+    legs = calls * LEGS_PER_CALL
+    first, last = settings.media.ports
+    if settings.media.legs < legs:
+        rule = (
+            f"{first} to {last} carry {settings.media.legs} legs; calls.max_calls = {calls} may need {legs}"
+            f" ({LEGS_PER_CALL} a call): widen the range or lower max_calls to {settings.media.legs // LEGS_PER_CALL}"
+        )
+        yield _warning("media.ports", rule)
+    per_call = LEGS_PER_CALL * SOCKETS_PER_LEG + settings.streams.max_tracks_per_call
+    needed = calls * per_call + SOCKETS_OF_THE_SERVER
+    if descriptors != resource.RLIM_INFINITY and descriptors < needed:
+        fits = max(0, (descriptors - SOCKETS_OF_THE_SERVER) // per_call)
+        rule = (
+            f"{calls} calls may need {needed} open files and the limit is {descriptors}:"
+            f" raise it (ulimit -n, LimitNOFILE=) or lower max_calls to {fits}"
+        )
+        yield _warning("calls.max_calls", rule)
+    together = sum(trunk.max_calls or 0 for trunk in settings.trunks)
+    if settings.trunks and all(trunk.max_calls for trunk in settings.trunks) and together > calls:
+        yield _warning("calls.max_calls", f"is {calls}; the trunks' own limits add up to {together}")
+
+
+def _reachability(settings: Settings) -> Iterator[Finding]:
+    """What is allowed and will surprise."""
+    if not settings.numbers:
+        yield _warning("numbers", "none: no incoming call is answered")
+    if not settings.users and not any(trunk.allow_from for trunk in settings.trunks):
+        yield _warning("users", "none, and no trunk has allow_from: every incoming call gets 403")
+    for index, trunk in enumerate(settings.trunks):
+        if not trunk.match and not trunk.allow_from and not trunk.register_:
+            yield _warning(f"trunks[{index}]", "has neither match nor allow_from nor register: no call uses it")
+    outside = [address for address in settings.sip.listen if not address.address.is_loopback]
+    if outside and settings.sip.external_address is None and all(address.address.is_private for address in outside):
+        rule = "absent, and sip.listen is on private addresses: peers outside cannot send audio back"
+        if not all(address.is_wildcard for address in outside):
+            yield _warning("sip.external_address", rule)
+
+
+def _unreadable(place: str, path: Path) -> Iterator[Finding]:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        yield _error(place, f"{path} cannot be read: {error.strerror}")
+
+
+def _is_open_to_others(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
+
+
+def _holds_secrets(path: Path) -> bool:
+    """Whether a secret stands there itself, not as a reference."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        secret = key.strip() in {"password", "auth_token", "ha1", "ha1_sha256"}
+        if equals and secret and value.strip() and "${" not in value:
+            return True
+    return False
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
