@@ -1,13 +1,15 @@
 """`bridgetap flow validate`: what a person, a pipe and a program read."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from bridgetap.cli.flow import flow_app
+from bridgetap.cli.flow import _validate, flow_app, show
 
 APP = typer.Typer()
 APP.add_typer(flow_app, name="flow")
@@ -97,6 +99,18 @@ def test_a_key_of_the_file_cannot_steer_the_terminal() -> None:
     _, output = invoke("-", stdin='{"states": [], "\\u001b[31mred": 1}')
     assert "\x1b" not in output
     assert "\\x1b[31mred" in output
+
+
+def test_on_a_terminal_each_file_is_a_heading_and_a_table(bad: Path, tmp_path: Path) -> None:
+    reports = [_validate(str(path), strict=True) for path in (GOOD, bad, tmp_path / "none.json")]
+    console = Console(width=200, record=True, file=StringIO())
+    show(reports, console)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[0] == f"✓ {GOOD}: 4 states"
+    assert lines[1] == f"✗ {bad}: 2 problems, 1 warning"
+    assert lines[2].split() == ["Place", "Value", "Rule"]
+    assert lines[3].split()[:3] == ["error", "states[1].properties.stream_url", "'ws://cool.process.io'"]
+    assert lines[-1] == f"✗ {tmp_path / 'none.json'}: No such file or directory"
 
 
 def test_the_help_tells_the_exit_codes() -> None:

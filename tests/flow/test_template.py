@@ -49,6 +49,8 @@ def render(source: str, **variables: object) -> Rendered:
         ("[{{Digits}}{{widgets.nobody.Digits}}{{trigger.call.a.b.c}}]", "[]"),
         ("{{ widgets.nobody.Digits | default: 'none' }}", "none"),
         ("{% if trigger.call.City %}{% else %}no city{% endif %}", "no city"),
+        ("{% if nothing == nil %}nil{% endif %}{% unless nothing %}, unless{% endunless %}", "nil, unless"),
+        ("{% assign n = widgets.split-customer.Digits | plus: 0 %}{% if n > 9 %}more{% endif %}", "more"),
         ("{% raw %}{{ not liquid{% endraw %}", "{{ not liquid"),
         ('{% if trigger.call.FromCity contains "JOSE" %}J{% else %}-{% endif %}', "J"),
         (

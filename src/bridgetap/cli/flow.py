@@ -53,7 +53,7 @@ def validate(
     if as_json:
         typer.echo(json.dumps({"ok": all(r.ok for r in reports), "files": [r.to_json() for r in reports]}, default=str))
     elif sys.stdout.isatty():
-        _show(reports)
+        show(reports, Console())
     else:
         for report in reports:
             typer.echo("\n".join(report.lines()))
@@ -112,9 +112,8 @@ def _validate(name: str, *, strict: bool) -> FileReport:
     return FileReport(file=name, states=len(definition.states), problems=definition.warnings)
 
 
-def _show(reports: list[FileReport]) -> None:
-    """A table a file, on a terminal."""
-    console = Console()
+def show(reports: list[FileReport], console: Console) -> None:
+    """A heading and a table a file, on a terminal."""
     for report in reports:
         if report.unreadable:
             console.print(Text(f"✗ {report.file}: {report.unreadable}", style="red"))
