@@ -24,6 +24,10 @@ pub struct OutStream {
     /// When `timestamp` was sent; absent before the first packet.
     at: Option<Instant>,
     relayed: Option<Shift>,
+    /// How long the last packet was, when it was audio of our own.
+    own: Option<u32>,
+    /// The timestamp of the key being sent.
+    event: Timestamp,
     packets: u64,
     octets: u64,
 }
@@ -47,6 +51,8 @@ impl OutStream {
             timestamp: first_timestamp,
             at: None,
             relayed: None,
+            own: None,
+            event: first_timestamp,
             packets: 0,
             octets: 0,
         }
@@ -101,6 +107,7 @@ impl OutStream {
             shift.first = incoming.sequence.plus(0xF000);
         }
         self.relayed = Some(shift);
+        self.own = None;
         let header = Header {
             marker: incoming.marker || begins,
             payload_type,
@@ -112,35 +119,57 @@ impl OutStream {
         Some(header)
     }
 
-    /// The header for a packet of our own. `timestamp`: of an event that goes on.
-    pub fn own(
+    /// The header for audio of our own, `ticks` long; `follows` on the last without a break.
+    pub fn own_audio(
+        &mut self,
+        now: Instant,
+        payload_type: u8,
+        ticks: u32,
+        follows: bool,
+    ) -> Header {
+        let before = self.own.take().filter(|_| follows);
+        let timestamp = match before {
+            Some(before) => self.timestamp.plus(before),
+            None => self.upcoming(now),
+        };
+        let header = self.own_header(now, payload_type, before.is_none(), timestamp);
+        self.own = Some(ticks);
+        header
+    }
+
+    /// The header for a telephone-event; all packets of one key carry the timestamp of its `first`
+    /// (RFC 4733 §2.2.1).
+    pub fn own_event(&mut self, now: Instant, payload_type: u8, first: bool) -> Header {
+        if first {
+            self.event = self.upcoming(now);
+        }
+        self.own = None;
+        self.own_header(now, payload_type, first, self.event)
+    }
+
+    fn own_header(
         &mut self,
         now: Instant,
         payload_type: u8,
         marker: bool,
-        timestamp: Option<Timestamp>,
+        timestamp: Timestamp,
     ) -> Header {
-        let begins = self.relayed.take().is_some();
+        self.relayed = None;
         let header = Header {
-            marker: marker || begins || !self.has_sent(),
+            marker,
             payload_type,
             sequence: self.next,
-            timestamp: timestamp.unwrap_or_else(|| self.upcoming(now)),
+            timestamp,
             ssrc: self.ssrc,
         };
         self.note(now, &header);
         header
     }
 
-    /// The header for a packet of our own that continues the last one, `ticks` later.
-    pub fn own_after(&mut self, now: Instant, payload_type: u8, ticks: u32) -> Header {
-        let timestamp = self.timestamp.plus(ticks);
-        self.own(now, payload_type, false, Some(timestamp))
-    }
-
-    /// What is relayed pauses or ends: the next packet is the first of a new source.
+    /// What is sent pauses or ends: the next packet is the first of a new source.
     pub fn break_off(&mut self) {
         self.relayed = None;
+        self.own = None;
     }
 
     pub fn count(&mut self, payload_len: usize) {

@@ -16,8 +16,8 @@ pub struct Audio<'a> {
     pub payload: &'a [u8],
     /// As µ-law, once decoded.
     pub ulaw: Option<&'a [u8]>,
-    /// As samples at 8 kHz and at 16 kHz, when decoded from G.722.
-    pub linear: Option<(&'a [i16], &'a [i16])>,
+    /// As samples at 8 kHz, when decoded from G.722.
+    pub narrow: Option<&'a [i16]>,
 }
 
 /// Room for one decoded packet; one for a whole shard.
@@ -25,7 +25,6 @@ pub struct Audio<'a> {
 pub struct Decoded {
     ulaw: [u8; MAX_AUDIO],
     narrow: [i16; MAX_AUDIO],
-    wide: [i16; 2 * MAX_AUDIO],
 }
 
 impl Decoded {
@@ -33,67 +32,67 @@ impl Decoded {
         Self {
             ulaw: [0; MAX_AUDIO],
             narrow: [0; MAX_AUDIO],
-            wide: [0; 2 * MAX_AUDIO],
+        }
+    }
+
+    /// A packet as it came, and what `Ear::decode` has just made of it.
+    pub fn audio<'a>(&'a self, codec: Codec, payload: &'a [u8], decoded: bool) -> Audio<'a> {
+        let length = payload.len().min(MAX_AUDIO);
+        let ulaw = match codec {
+            Codec::Pcmu => Some(payload),
+            _ => self.ulaw.get(..length).filter(|_| decoded),
+        };
+        let narrow = self
+            .narrow
+            .get(..length)
+            .filter(|_| decoded && codec == Codec::G722);
+        Audio {
+            codec,
+            payload,
+            ulaw,
+            narrow,
         }
     }
 }
 
 /// The receiving end of a leg: decoder state, made when a G.722 packet first needs decoding.
 #[derive(Debug, Default)]
-pub struct Ear(Option<Box<(Decoder, Downsampler)>>);
+pub struct Ear {
+    wideband: Option<Box<(Decoder, Downsampler)>>,
+    /// A packet was passed by, so the state is of another time.
+    stale: bool,
+}
 
 impl Ear {
-    /// Decode a packet no longer than `MAX_AUDIO`. G.711 keeps no state; G.722 must hear every packet in order.
-    pub fn decode<'a>(
-        &mut self,
-        codec: Codec,
-        payload: &'a [u8],
-        room: &'a mut Decoded,
-    ) -> Audio<'a> {
-        let mut audio = Audio {
-            codec,
-            payload,
-            ulaw: None,
-            linear: None,
-        };
-        let length = payload.len().min(MAX_AUDIO);
-        let ulaw = &mut room.ulaw[..length];
+    /// Decode a packet no longer than `MAX_AUDIO`. G.722 wants every packet in order.
+    pub fn decode(&mut self, codec: Codec, payload: &[u8], room: &mut Decoded) {
         match codec {
-            Codec::Pcmu => {
-                audio.ulaw = Some(payload);
-                return audio;
-            }
+            Codec::Pcmu => {}
             Codec::Pcma => {
-                for (to, &from) in ulaw.iter_mut().zip(payload) {
+                for (to, &from) in room.ulaw.iter_mut().zip(payload) {
                     *to = ALAW_TO_ULAW[usize::from(from)];
                 }
             }
             Codec::G722 => {
-                let (decoder, downsampler) = &mut **self
-                    .0
+                let state = self
+                    .wideband
                     .get_or_insert_with(|| Box::new((Decoder::new(), Downsampler::new())));
-                let narrow = &mut room.narrow[..length];
-                let (pairs, _) = room.wide[..2 * length].as_chunks_mut::<2>();
-                for (((pair, narrow), ulaw), &byte) in pairs
-                    .iter_mut()
-                    .zip(&mut *narrow)
-                    .zip(&mut *ulaw)
-                    .zip(payload)
-                {
-                    *pair = decoder.byte(byte);
-                    *narrow = downsampler.pair(*pair);
+                if std::mem::take(&mut self.stale) {
+                    **state = (Decoder::new(), Downsampler::new());
+                }
+                let (decoder, downsampler) = &mut **state;
+                let places = room.narrow.iter_mut().zip(&mut room.ulaw);
+                for ((narrow, ulaw), &byte) in places.zip(payload) {
+                    *narrow = downsampler.pair(decoder.byte(byte));
                     *ulaw = linear_to_ulaw(*narrow);
                 }
-                audio.linear = Some((narrow, &room.wide[..2 * length]));
             }
         }
-        audio.ulaw = Some(ulaw);
-        audio
     }
 
-    /// Forget what was heard: another stream begins.
-    pub fn reset(&mut self) {
-        self.0 = None;
+    /// A packet goes by undecoded, or another stream begins.
+    pub fn miss(&mut self) {
+        self.stale = true;
     }
 }
 
@@ -115,9 +114,9 @@ impl Mouth {
             out.copy_from_slice(audio.payload);
             return Some(out);
         }
-        match (codec, audio.linear) {
+        match (codec, audio.narrow) {
             (Codec::Pcmu, _) => out.copy_from_slice(audio.ulaw?),
-            (Codec::Pcma, Some((narrow, _))) => {
+            (Codec::Pcma, Some(narrow)) => {
                 for (to, &sample) in out.iter_mut().zip(narrow) {
                     *to = linear_to_alaw(sample);
                 }
@@ -162,7 +161,7 @@ mod tests {
                     codec: Codec::Pcmu,
                     payload: &ulaw,
                     ulaw: Some(&ulaw),
-                    linear: None,
+                    narrow: None,
                 };
                 mouth.encode(codec, &audio, &mut [0; 160]).unwrap().to_vec()
             })
@@ -178,10 +177,12 @@ mod tests {
                 let (mut near, mut far) = (Decoded::new(), Decoded::new());
                 let mut heard = Vec::new();
                 for packet in encoded(from) {
-                    let audio = ear.decode(from, &packet, &mut near);
+                    ear.decode(from, &packet, &mut near);
+                    let audio = near.audio(from, &packet, true);
                     let mut out = [0; 160];
                     let sent = mouth.encode(to, &audio, &mut out).unwrap();
-                    let decoded = far_ear.decode(to, sent, &mut far);
+                    far_ear.decode(to, sent, &mut far);
+                    let decoded = far.audio(to, sent, true);
                     heard.extend(
                         decoded
                             .ulaw
@@ -216,7 +217,7 @@ mod tests {
             codec: Codec::Pcmu,
             payload: &[0; 200],
             ulaw: Some(&[0; 200]),
-            linear: None,
+            narrow: None,
         };
         assert!(
             Mouth::default()

@@ -41,9 +41,9 @@ fn prompt_then_party_then_prompt_then_another_party_is_one_stream() {
     let mut rig = Rig::new();
     let mut sent = Vec::new();
     // A prompt of 100 ms.
-    sent.push((0, rig.stream.own(rig.at(0), 0, true, None)));
+    sent.push((0, rig.stream.own_audio(rig.at(0), 0, 160, false)));
     for n in 1..5 {
-        sent.push((n * 20, rig.stream.own_after(rig.at(n * 20), 0, 160)));
+        sent.push((n * 20, rig.stream.own_audio(rig.at(n * 20), 0, 160, true)));
     }
     // A party, 37 ms later, with numbers of its own.
     for n in 0..5_u64 {
@@ -52,8 +52,8 @@ fn prompt_then_party_then_prompt_then_another_party_is_one_stream() {
         sent.push((at, rig.relay(at, header).unwrap()));
     }
     // A prompt again, after three seconds of nothing.
-    sent.push((3200, rig.stream.own(rig.at(3200), 0, false, None)));
-    sent.push((3220, rig.stream.own_after(rig.at(3220), 0, 160)));
+    sent.push((3200, rig.stream.own_audio(rig.at(3200), 0, 160, true)));
+    sent.push((3220, rig.stream.own_audio(rig.at(3220), 0, 160, true)));
     // Another party.
     sent.push((3240, rig.relay(3240, incoming(55, 3, 9)).unwrap()));
     sent.push((3260, rig.relay(3260, incoming(55, 4, 169)).unwrap()));
@@ -98,7 +98,7 @@ fn a_relayed_source_keeps_its_loss_order_and_pauses() {
 #[test]
 fn one_overtaken_by_the_change_to_its_source_is_dropped() {
     let mut rig = Rig::new();
-    rig.stream.own(rig.at(0), 0, true, None);
+    rig.stream.own_audio(rig.at(0), 0, 160, false);
     rig.relay(20, incoming(1, 100, 16_000)).unwrap();
     assert_eq!(rig.relay(21, incoming(1, 99, 15_840)), None);
 }
@@ -116,15 +116,13 @@ fn a_new_time_base_of_a_source_is_bridged_over() {
 #[test]
 fn an_event_keeps_its_timestamp_and_time_goes_on_after_it() {
     let mut rig = Rig::new();
-    let first = rig.stream.own(rig.at(0), 101, true, None);
+    let first = rig.stream.own_event(rig.at(0), 101, true);
     for n in 1..7 {
-        let again = rig
-            .stream
-            .own(rig.at(n * 20), 101, false, Some(first.timestamp));
+        let again = rig.stream.own_event(rig.at(n * 20), 101, false);
         assert_eq!(again.timestamp, first.timestamp);
         assert_eq!(again.sequence.since(first.sequence), n as i32);
     }
-    let audio = rig.stream.own(rig.at(200), 0, true, None);
+    let audio = rig.stream.own_audio(rig.at(200), 0, 160, true);
     assert_eq!(audio.timestamp.since(first.timestamp), 1600);
 }
 
@@ -155,7 +153,7 @@ proptest! {
         for (wait, kind, back, ssrc) in steps {
             at += wait;
             let header = if kind == 0 {
-                Some(rig.stream.own(rig.at(at), 0, false, None))
+                Some(rig.stream.own_audio(rig.at(at), 0, 160, at % 2 == 0))
             } else {
                 let newest = &mut newest[ssrc as usize];
                 *newest += 1;
