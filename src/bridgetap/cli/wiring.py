@@ -6,12 +6,13 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import structlog
 from fastapi import FastAPI
 
@@ -76,9 +77,17 @@ class RunningServer:
         await self.calls.drain()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The outside world as the server reaches it; the simulator puts its own in this place."""
+
+    router: type[Router] = Router
+    client: Callable[[], httpx.AsyncClient] = make_client
+
+
 @asynccontextmanager
 async def open_server(
-    settings: Settings, *, folder: Path | None = None, trace: Path | None = None
+    settings: Settings, *, folder: Path | None = None, trace: Path | None = None, outside: Outside | None = None
 ) -> AsyncIterator[RunningServer]:
     """Everything up and taking calls until the block is left; calls that live then are ended.
 
@@ -88,7 +97,7 @@ async def open_server(
     flows = FlowBook(folder=folder or Path.cwd(), known=[number.flow for number in settings.numbers])
     flows.load_all()
     with _unwrapped():
-        async with _parts(settings, flows, trace) as parts, asyncio.TaskGroup() as tasks:
+        async with _parts(settings, flows, trace, outside or Outside()) as parts, asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(parts.server.calls.run()), tasks.create_task(parts.server.trunks.run())]
             serving = tasks.create_task(parts.http.serve(parts.app))
             await parts.http.started()
@@ -117,7 +126,7 @@ class _Parts:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, flows: FlowBook, trace: Path | None) -> AsyncIterator[_Parts]:
+async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outside: Outside) -> AsyncIterator[_Parts]:
     """Make each part once, in the order in which they lean on each other."""
     from bridgetap.engine.native import open_core  # here: commands that run no server need no core
 
@@ -129,7 +138,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None) -> Asy
         store = await stack.enter_async_context(
             open_store(settings.store.url.get_secret_value(), node=settings.store.node, clock=clock)
         )
-        client = await stack.enter_async_context(make_client())
+        client = await stack.enter_async_context(outside.client())
         core = open_core(sip_config(settings, trace=trace), media_config(settings))
         stack.callback(core.close)
         core.start()
@@ -160,7 +169,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None) -> Asy
         exchange = Exchange(
             core=core,
             ledger=ledger,
-            router=Router(
+            router=outside.router(
                 numbers=settings.numbers,
                 trunks=trunks,
                 registrar=registrar,
