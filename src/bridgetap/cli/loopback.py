@@ -1,0 +1,137 @@
+"""A whole telephone system on 127.0.0.1: the server as `serve` runs it, a receiver, a caller and a callee.
+
+The demo and the simulator stage their calls on it. Every port is a free one, the authority is made
+up for the occasion, and the configuration is a file like any other.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import structlog
+
+from bridgetap.phone import Phone, PhoneConfig, open_phone
+from bridgetap.receiver import Receiver
+from bridgetap.receiver.authority import make_authority
+from bridgetap.settings import Settings
+
+from .tape import Tape
+from .wiring import RunningServer, open_server
+
+HOST = "127.0.0.1"
+STREAM_PATH = "/media"
+CONFIGURATION = """\
+# Written by bridgetap; good for this run: ports and phones are gone afterwards.
+[sip]
+listen = ["udp://127.0.0.1:0"]
+
+[media]
+threads = 1
+
+[http]
+listen = "127.0.0.1:0"
+
+[store]
+url = "sqlite:///bridgetap.db"
+
+[account]
+auth_token = "{token}"
+
+[streams]
+trusted_ca = "ca.pem"
+system_roots = {system_roots}
+allow_networks = ["127.0.0.0/8"]
+
+[voice]
+audio_folder = "{audio_folder}"
+
+[[numbers]]
+number = "*"
+flow = "flow.json"
+
+[[trunks]]
+name = "callee"
+uri = "{callee}"
+match = ["+", ""]
+ping_s = 0
+
+[[users]]
+username = "caller"
+password = "{password}"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loopback:
+    """What stands on the stage."""
+
+    folder: Path
+    server: RunningServer
+    receiver: Receiver
+    tape: Tape
+    caller: Phone
+    callee: Phone
+
+    def target(self, number: str) -> str:
+        """The SIP URI of a number at the server."""
+        return f"sip:{number}@{self.server.sip_address}"
+
+
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """The server's log into a file: standard output and standard error belong to the command."""
+    with path.open("w") as file:
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+            logger_factory=structlog.PrintLoggerFactory(file=file),
+            cache_logger_on_first_use=False,
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()
+
+
+@asynccontextmanager
+async def open_loopback(
+    *, folder: Path, output: Path, flow: Callable[[str], Mapping[str, Any]], audio_folder: Path | None = None
+) -> AsyncIterator[Loopback]:
+    """Everything up, the caller registered. `flow` gets the receiver's URL and gives the definition;
+    `folder` takes what the server needs, `output` what the receiver hears."""
+    authority = make_authority(folder)
+    token, password = token_hex(16), token_hex(16)
+    tape = Tape(folder=output)
+    async with (
+        Receiver.serve(
+            tape.listen, host=HOST, ssl=authority.server_context(), auth_token=token, exact=True
+        ) as receiver,
+        open_phone(PhoneConfig(name="callee")) as callee,
+        open_phone(PhoneConfig(name="caller", username="caller", password=password)) as caller,
+    ):
+        definition = flow(f"wss://{HOST}:{receiver.port}{STREAM_PATH}")
+        (folder / "flow.json").write_text(json.dumps(definition, indent=2, ensure_ascii=False) + "\n")
+        configuration = folder / "bridgetap.toml"
+        configuration.write_text(
+            CONFIGURATION.format(
+                token=token,
+                password=password,
+                callee=callee.uri,
+                system_roots="false",
+                audio_folder=(audio_folder or folder).absolute(),
+            )
+        )
+        async with open_server(Settings.load(configuration, {})) as server:
+            await caller.register(f"sip:{server.sip_address}")
+            yield Loopback(folder=folder, server=server, receiver=receiver, tape=tape, caller=caller, callee=callee)
