@@ -200,7 +200,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         "bridgetap.toml: media.threads = 'many': must be a whole number",
         "bridgetap.toml: account.auth_token = ***: must have at least 8",
         "environment BRIDGETAP__LOG__LEVEL: log.level = 'loud': must be 'debug', 'info', 'warning' or 'error'",
-        "environment BRIDGETAP__LOG__COLOR: log.color: unknown key; did you mean log.level? known here: format, level",
+        "environment BRIDGETAP__LOG__COLOR: log.color: unknown key; did you mean log.format? known here: format, level",
         "bridgetap.toml: numbers[0].number: required",
         "bridgetap.toml: trunks[0].name = 'a b': must match ^[A-Za-z0-9_.-]{1,64}$",
         "bridgetap.toml: trunks[0].uri = 'tel:1': must be a SIP URI such as sip:carrier.example;transport=tcp",
