@@ -63,15 +63,14 @@ impl Dialog {
     /// connection or registered (RFC 5626), and where the Contact is a private address that a NAT
     /// hides. Proxies that recorded their route know better.
     pub fn reach_by(&mut self, source: &Source, phone: bool) {
-        let behind_nat = Uri::parse(&self.target)
-            .ok()
-            .and_then(|uri| uri.ip())
-            .is_some_and(|contact| {
-                contact != source.remote.ip()
-                    && is_private(contact)
-                    && !is_private(source.remote.ip())
-            });
-        self.reach = (self.routes.is_empty() && (phone || behind_nat)).then(|| source.clone());
+        let nowhere = match Uri::parse(&self.target) {
+            Ok(uri) => uri.ip().is_some_and(|contact| {
+                let seen = source.remote.ip();
+                contact != seen && is_private(contact) && !is_private(seen)
+            }),
+            Err(_) => true, // no Contact that leads anywhere
+        };
+        self.reach = (self.routes.is_empty() && (phone || nowhere)).then(|| source.clone());
     }
 
     /// A target refresh (§12.2): the new Contact counts from now on.

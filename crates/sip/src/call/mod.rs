@@ -107,7 +107,12 @@ impl Call {
         outcome: Outcome,
     ) {
         match (owner, outcome) {
-            (_, Outcome::Over) => self.journeys = self.journeys.saturating_sub(1),
+            (owner, Outcome::Over) => {
+                self.journeys = self.journeys.saturating_sub(1);
+                if matches!(owner, Owner::Invite(_)) {
+                    self.dialing_over(now, core);
+                }
+            }
             (Owner::Ack(_, tag, cseq), Outcome::AckSent(to, bytes)) => {
                 self.ack_sent(&tag, cseq, to, bytes)
             }

@@ -486,6 +486,13 @@ impl Call {
         }
     }
 
+    /// The INVITE's transaction is gone: whatever it was, no answer will come any more.
+    pub(super) fn dialing_over(&mut self, now: Instant, core: &mut Core) {
+        if let Phase::Dialing(_) = self.phase {
+            self.end(now, core, EndCause::Timeout, Ending::status(408));
+        }
+    }
+
     /// No final response to a cancelled INVITE in 64·T1: it counts as ended (§9.1).
     pub(super) fn dialing_timeout(&mut self, now: Instant, core: &mut Core) {
         let Phase::Dialing(dialing) = &self.phase else {

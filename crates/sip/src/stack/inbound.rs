@@ -10,7 +10,7 @@ use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::transaction::{ClientKey, Event};
 use crate::types::{Decision, Identity, NoticeKind, SendTo, SipEvent, Source};
-use crate::value::{CSeq, SessionExpires, Via};
+use crate::value::{CSeq, NameAddr, SessionExpires, Via};
 
 impl Stack {
     pub(super) fn receive_response(&mut self, now: Instant, source: &Source, response: Response) {
@@ -24,8 +24,11 @@ impl Stack {
             .headers
             .get("CSeq")
             .and_then(|text| CSeq::parse(text).ok());
-        let (Some(via), Some(cseq)) = (via, cseq) else {
-            return self.note_malformed(source, "response without Via or CSeq");
+        let parties = ["From", "To"].iter().all(|name| {
+            response.headers.get(name).is_some_and(|value| NameAddr::parse(value).is_ok())
+        });
+        let (Some(via), Some(cseq), true) = (via, cseq, parties) else {
+            return self.note_malformed(source, "response without a good Via, CSeq, From or To");
         };
         // §8.1.3.3: a response with a second Via is somebody else's.
         if let (true, Some(branch)) = (only, via.branch()) {

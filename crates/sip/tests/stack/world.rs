@@ -300,8 +300,9 @@ impl World {
                 vec![target(Transport::Tcp, remote, Some(*flow))]
             }
             Lookup::Uri(uri) => {
-                let uri = Uri::parse(uri).unwrap();
-                let transport = uri.transport().unwrap().unwrap_or(Transport::Udp);
+                let Ok(uri) = Uri::parse(uri) else { return vec![] };
+                let Ok(transport) = uri.transport() else { return vec![] };
+                let transport = transport.unwrap_or(Transport::Udp);
                 match uri.ip() {
                     Some(ip) => vec![target(transport, SocketAddr::new(ip, uri.port.unwrap_or(5060)), None)],
                     None => {
@@ -421,6 +422,13 @@ impl World {
         let all = self.log.iter().rev();
         let mut named = all.filter(|(_, _, _, message)| name(message) == what);
         &named.next().unwrap_or_else(|| panic!("no {what} was sent")).3
+    }
+
+    /// Hang up whatever a node has, then as `assert_idle`.
+    pub fn assert_idle_after_end(&mut self, node: usize) {
+        let ids: Vec<DialogId> = (1..=self.nodes[node].ids.dialog().0).map(DialogId).collect();
+        ids.into_iter().for_each(|dialog| self.hang_up(node, dialog));
+        self.assert_idle();
     }
 
     /// After two minutes nobody keeps anything.
