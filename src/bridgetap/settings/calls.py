@@ -12,10 +12,9 @@ class CallsSettings(Section):
     """Calls."""
 
     max_calls: int = Field(default=1000, ge=1, le=100_000, description="Calls at a time; the next INVITE gets 503.")
-    ring_timeout_s: int = Field(
-        default=30, ge=1, le=600, description="How long a dialled party rings where the flow does not say."
+    time_limit_s: int = Field(
+        default=14_400, ge=1, le=86_400, description="Longest call; a flow or a request may ask for less."
     )
-    time_limit_s: int = Field(default=14_400, ge=1, le=86_400, description="Longest call where the flow does not say.")
     drain_s: float = Field(
         default=30.0, ge=0, le=86_400, description="How long live calls may go on after SIGTERM before they are ended."
     )
