@@ -54,7 +54,7 @@ COMMANDS = (
     Entry(name="calls", target="bridgetap.cli.calls:calls_app", summary="Look at the calls of a running server."),
     Entry(
         name="simulate",
-        target="bridgetap.cli.simulate:make_simulate",
+        target="bridgetap.cli.simulate:make_live_simulate",
         made=True,
         summary="Run a flow on a simulated call and print its path.",
     ),

@@ -21,7 +21,7 @@ from bridgetap.receiver.authority import make_authority
 from bridgetap.settings import Settings
 
 from .tape import Tape
-from .wiring import RunningServer, open_server
+from .wiring import Outside, RunningServer, open_server
 
 HOST = "127.0.0.1"
 STREAM_PATH = "/media"
@@ -106,17 +106,32 @@ def log_to(path: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def open_loopback(
-    *, folder: Path, output: Path, flow: Callable[[str], Mapping[str, Any]], audio_folder: Path | None = None
+    *,
+    folder: Path,
+    output: Path,
+    flow: Callable[[str], Mapping[str, Any]],
+    audio_folder: Path | None = None,
+    system_roots: bool = False,
+    outside: Callable[[str], Outside] | None = None,
 ) -> AsyncIterator[Loopback]:
     """Everything up, the caller registered. `flow` gets the receiver's URL and gives the definition;
-    `folder` takes what the server needs, `output` what the receiver hears."""
+    `folder` takes what the server needs, `output` what the receiver hears.
+
+    `outside` gets the callee's URI and gives the server another world than this machine. Its streams
+    may then be signed for other URLs than the receiver's own, which takes them unverified.
+    """
     authority = make_authority(folder)
     token, password = token_hex(16), token_hex(16)
     tape = Tape(folder=output)
+    receiving = Receiver.serve(
+        tape.listen,
+        host=HOST,
+        ssl=authority.server_context(),
+        auth_token=token if outside is None else None,
+        exact=True,
+    )
     async with (
-        Receiver.serve(
-            tape.listen, host=HOST, ssl=authority.server_context(), auth_token=token, exact=True
-        ) as receiver,
+        receiving as receiver,
         open_phone(PhoneConfig(name="callee")) as callee,
         open_phone(PhoneConfig(name="caller", username="caller", password=password)) as caller,
     ):
@@ -128,10 +143,11 @@ async def open_loopback(
                 token=token,
                 password=password,
                 callee=callee.uri,
-                system_roots="false",
+                system_roots=json.dumps(system_roots),
                 audio_folder=(audio_folder or folder).absolute(),
             )
         )
-        async with open_server(Settings.load(configuration, {})) as server:
+        world = outside(callee.uri) if outside is not None else None
+        async with open_server(Settings.load(configuration, {}), folder=folder, outside=world) as server:
             await caller.register(f"sip:{server.sip_address}")
             yield Loopback(folder=folder, server=server, receiver=receiver, tape=tape, caller=caller, callee=callee)

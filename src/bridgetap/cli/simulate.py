@@ -17,6 +17,7 @@ from bridgetap.simulator import DialAnswer, DryRun, HttpStub, KeyPress, Script, 
 from bridgetap.widgets import WIDGETS
 
 FLOW_FAILED, WRONG_USE = 1, 2
+STYLES = {"step": "bold", "effect": "", "event": "cyan", "warning": "yellow", "error": "red"}
 T = TypeVar("T")
 
 
@@ -28,8 +29,22 @@ class LiveRequest:
     script: Script
     caller: Path
     callee: Path | None
+    talk_given: bool  # whether --dial says how long the callee stays
+    output: Path
+    audio_folder: Path  # where the flow's audio files are looked for
     allow_network: bool
     as_json: bool
+
+
+def make_live_simulate() -> Callable[..., None]:
+    """The command, with real calls."""
+
+    def live(request: LiveRequest) -> int:
+        from .simulate_run import run_live  # here: --dry needs no core
+
+        return run_live(request)
+
+    return make_simulate(live)
 
 
 def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[..., None]:
@@ -48,6 +63,9 @@ def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[
         from_: Annotated[str, typer.Option("--from", help="The caller's number.")] = Script().from_,
         to: Annotated[str, typer.Option(help="The number called.")] = Script().to,
         dry: Annotated[bool, typer.Option("--dry", help="No media, no waiting: a virtual clock.")] = False,
+        output: Annotated[
+            Path, typer.Option(help="Where what was heard is written.", metavar="FOLDER", file_okay=False)
+        ] = Path("simulate-output"),
         http_stub: Annotated[
             Path | None, typer.Option(help="With --dry: answers to HTTP requests (JSON).", metavar="FILE")
         ] = None,
@@ -91,6 +109,9 @@ def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[
             script=script,
             caller=caller,
             callee=callee,
+            talk_given=any(":" in words for words in dial or ()),
+            output=output,
+            audio_folder=Path(flow).absolute().parent if flow != "-" else Path.cwd(),
             allow_network=allow_network,
             as_json=as_json,
         )
@@ -130,9 +151,8 @@ def _print(transcript: Transcript, *, as_json: bool) -> int:
         typer.echo(json.dumps(transcript.to_json(), ensure_ascii=False))
     else:
         console = Console(soft_wrap=True, highlight=False)
-        styles = {"step": "bold", "effect": "", "event": "cyan", "warning": "yellow", "error": "red"}
         for entry in transcript.entries:
-            console.print(Text(str(entry), style=styles[entry.kind]))
+            console.print(Text(str(entry), style=STYLES[entry.kind]))
         console.print(Text(f"{' → '.join(transcript.path)}"))
         if transcript.reason:
             console.print(Text(f"ended because: {transcript.reason}"))

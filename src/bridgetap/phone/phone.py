@@ -82,7 +82,7 @@ class Phone:
 
     def __init__(self, core: Core, config: PhoneConfig, *, clock: Clock) -> None:
         self.config = config
-        self.call: PhoneCall | None = None  # the latest one
+        self.calls: list[PhoneCall] = []  # all of them, the latest last
         self.reports: list[Report] = []  # of `take_calls`
         self._core = core
         self._now = clock.monotonic
@@ -91,6 +91,11 @@ class Phone:
         self._registration = (token_hex(16), 0)  # Call-ID and CSeq, kept between refreshes (RFC 3261 §10.2)
         core.on(IncomingCall, self._ring)
         core.sip.set_admission(trunks=ANYBODY, users=())
+
+    @property
+    def call(self) -> PhoneCall | None:
+        """The latest call, live or over."""
+        return self.calls[-1] if self.calls else None
 
     @property
     def uri(self) -> str:
@@ -137,14 +142,15 @@ class Phone:
         except EngineError:
             call.drop()
             raise
-        self.call = call
+        self.calls.append(call)
         call.calling(dialog)
         return await call.run(script, self._prompts.__getitem__)
 
     async def take_call(self, script: Script, *, heard: Path | None = None) -> Report:
         """Wait to be called, then do the script (which rings, answers or rejects)."""
         await self._load(script)
-        call = self.call = await self._waiting.get()
+        call = await self._waiting.get()
+        self.calls.append(call)
         call.heard = heard
         return await call.run(script, self._prompts.__getitem__)
 
@@ -153,7 +159,8 @@ class Phone:
         the first, second … call, and where to write what is heard; `reports` says what came of them."""
         async with asyncio.TaskGroup() as tasks:
             for number in count(1):
-                call = self.call = await self._waiting.get()
+                call = await self._waiting.get()
+                self.calls.append(call)
                 script, call.heard = choose(number)
                 await self._load(script)
                 tasks.create_task(self._keep(call, script))
