@@ -7,6 +7,7 @@ import structlog
 
 from bridgetap.engine import IncomingCall
 from bridgetap.ids import CallSid
+from bridgetap.streams import CallStreams
 
 from .conductor import AnswerMode, Conductor
 from .exchange import Exchange
@@ -43,7 +44,7 @@ class Call:
         self._time_limit_s = time_limit_s
         self._invite: IncomingCall | None = None
         self._conductor: Conductor | None = None
-        self._drained = False
+        self._streams: CallStreams | None = None
         self._ring: Ring | None = None
         self._ringing: asyncio.Task[Party | Ended] | None = None
         self._log = structlog.get_logger(__name__).bind(call_sid=entry.record.sid)
@@ -75,7 +76,8 @@ class Call:
     def hang_up(self, reason: str, *, unanswered: EndedAs = "canceled", drained: bool = False) -> None:
         """End the call, whatever it is doing; `drained` where it is the server that stops."""
         self._log.info("call.hang_up", reason=reason)
-        self._drained = drained
+        if drained and self._streams is not None:
+            self._streams.end_of_call(drained=True)
         if self._ringing is not None and self._ring is not None:
             self._ring.give_up_as(unanswered)
             self._ringing.cancel()
@@ -100,7 +102,7 @@ class Call:
 
     async def _talk(self, caller: Party) -> None:
         record = self.entry.record
-        streams = self._exchange.streams.of_call(self.sid, caller.leg.rtp)
+        streams = self._streams = self._exchange.streams.of_call(self.sid, caller.leg.rtp)
         conductor = Conductor(
             exchange=self._exchange,
             parties=self.parties,
@@ -127,7 +129,7 @@ class Call:
         except TimeoutError:
             self._log.info("call.time_limit", time_limit_s=self._time_limit_s)
         finally:
-            streams.end_of_call(drained=self._drained)
+            streams.end_of_call()
 
     async def _ring_out(self, tasks: asyncio.TaskGroup, branches: Sequence[Branch], timeout_s: float) -> None:
         self._ring = Ring(parties=self.parties, entry=self.entry, branches=branches)

@@ -178,7 +178,7 @@ class CallStreams:
         """No further stream starts. Those that run end as the call's leg is closed; `drained` where
         it is the server that ended the call."""
         self._call_is_over = True
-        self._drained = drained
+        self._drained = self._drained or drained
 
     # -- what the core says --
 
