@@ -3,8 +3,6 @@
 
 /// µ-law silence: positive zero.
 pub const ULAW_SILENCE: u8 = 0xFF;
-/// A-law silence: the smallest positive value.
-pub const ALAW_SILENCE: u8 = 0xD5;
 
 /// µ-law byte to 16-bit sample.
 pub static ULAW_TO_LINEAR: [i16; 256] = table_i16(Law::Mu);
@@ -100,6 +98,9 @@ const fn table_across(from: Law) -> [u8; 256] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The smallest positive value.
+    const ALAW_SILENCE: u8 = 0xD5;
 
     #[test]
     fn every_code_survives_a_round_trip() {

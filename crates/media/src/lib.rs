@@ -13,6 +13,7 @@ mod fork;
 mod g711;
 mod g722;
 mod ids;
+mod leg;
 mod level;
 mod outstream;
 mod play;

@@ -159,10 +159,6 @@ impl Reception {
         self.counters
     }
 
-    pub fn ssrc(&self) -> Option<Ssrc> {
-        self.stream.as_ref().map(|s| s.ssrc)
-    }
-
     pub fn lost(&self) -> u64 {
         self.lost_before + self.stream.as_ref().map_or(0, Stream::lost)
     }
@@ -301,7 +297,7 @@ mod tests {
             reception.receive(epoch, epoch, &header(ssrc, sequence), 160);
         }
         assert_eq!(reception.lost(), 3 + 1);
-        assert_eq!(reception.ssrc(), Some(Ssrc(2)));
+        assert_eq!(reception.report().map(|r| r.ssrc), Some(Ssrc(2)));
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! Everything one media thread owns: legs, bridges, plays, recordings and forks.
 
+mod orders;
+mod timers;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use self::timers::Timers;
 use crate::command::Command;
 use crate::config::ShardConfig;
-use crate::fork::{ForkFrame, RemoteClose};
+use crate::fork::{Fork, ForkFrame, RemoteClose, Rings};
 use crate::ids::{ForkId, LegId, RecordId};
+use crate::leg::{Leg, Scratch};
 use crate::sink::Sink;
 
 /// The media of one thread, without I/O.
@@ -16,31 +23,33 @@ use crate::sink::Sink;
 #[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
+    legs: Map<LegId, Box<Leg>>,
+    /// Whose each fork is.
+    forks: Map<ForkId, LegId>,
+    records: Map<RecordId, LegId>,
+    timers: Timers,
+    scratch: Box<Scratch>,
 }
 
 /// A leg on its way to another shard, between two packets. The bridge it was in has ended.
 #[derive(Debug)]
-pub struct MovedLeg {
-    leg: LegId,
-    forks: Vec<ForkId>,
-    records: Vec<RecordId>,
-}
+pub struct MovedLeg(Box<Leg>);
 
 impl MovedLeg {
     /// Which leg.
     #[must_use]
     pub fn id(&self) -> LegId {
-        self.leg
+        self.0.id
     }
 
     /// The forks that move with it: their sockets must move too.
     pub fn forks(&self) -> impl Iterator<Item = ForkId> {
-        self.forks.iter().copied()
+        self.0.taps.listeners.forks.iter().map(Fork::id)
     }
 
     /// The recordings that move with it.
     pub fn records(&self) -> impl Iterator<Item = RecordId> {
-        self.records.iter().copied()
+        self.0.taps.records()
     }
 }
 
@@ -48,7 +57,14 @@ impl Shard {
     /// An empty shard.
     #[must_use]
     pub fn new(config: ShardConfig) -> Self {
-        Self { config }
+        Self {
+            timers: Timers::new(config.epoch),
+            config,
+            legs: Map::default(),
+            forks: Map::default(),
+            records: Map::default(),
+            scratch: Box::new(Scratch::new()),
+        }
     }
 
     /// A datagram arrived on a leg's RTP port. The packet is rewritten in place when relayed.
@@ -60,7 +76,25 @@ impl Shard {
         packet: &mut [u8],
         sink: &mut impl Sink,
     ) {
-        let _ = (now, leg, from, packet, sink);
+        let Some(peer) = self.legs.get(&leg).map(|leg| leg.peer) else {
+            return;
+        };
+        let wants = peer.and_then(|peer| self.legs.get(&peer)?.wants());
+        let Some(heard) = self
+            .legs
+            .get_mut(&leg)
+            .and_then(|leg| leg.receive_rtp(now, from, packet, wants, &mut self.scratch, sink))
+        else {
+            return self.arm(leg);
+        };
+        if let Some(peer) = peer
+            && let Some(other) = self.legs.get_mut(&peer)
+        {
+            other.relay(now, &heard, packet, &mut self.scratch, sink);
+            self.arm(peer);
+        }
+        self.pass_on_keys(now, leg);
+        self.arm(leg);
     }
 
     /// A datagram arrived on a leg's RTCP port.
@@ -72,29 +106,41 @@ impl Shard {
         packet: &[u8],
         sink: &mut impl Sink,
     ) {
-        let _ = (now, leg, from, packet, sink);
+        // Reports only change figures, but every entry point has the same shape.
+        let _ = sink;
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.receive_rtcp(now, from, packet);
+        }
     }
 
     /// Carry out an order.
     pub fn command(&mut self, now: Instant, command: Command, sink: &mut impl Sink) {
-        let _ = (now, command, sink);
+        self.order(now, command, sink);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; an instant already past
     /// is fine. Timeouts of many legs fall on common 5 ms steps, so wake-ups stay few.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        None
+        self.timers.next()
     }
 
     /// Do what is due: play, fill holes, send reports, end what has drained.
     pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl Sink) {
-        let _ = (now, sink, &self.config);
+        while let Some((due, id)) = self.timers.pop(now) {
+            let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.armed == Some(due)) else {
+                continue;
+            };
+            leg.armed = None;
+            leg.handle_timeout(now, &mut self.scratch, sink);
+            self.pass_on_keys(now, id);
+            self.settle(now, id);
+        }
     }
 
     /// The far server answered 101.
     pub fn fork_opened(&mut self, now: Instant, fork: ForkId, sink: &mut impl Sink) {
-        let _ = (now, fork, sink);
+        self.with_fork(now, fork, |fork, _| fork.opened(now, sink));
     }
 
     /// Append the next WebSocket text payload to `out`. `None`: nothing to send now; wait for
@@ -107,8 +153,16 @@ impl Shard {
         out: &mut Vec<u8>,
         sink: &mut impl Sink,
     ) -> Option<ForkFrame> {
-        let _ = (now, fork, out, sink);
-        None
+        let leg = self.legs.get_mut(self.forks.get(&fork)?)?;
+        let listeners = &mut leg.taps.listeners;
+        let found = listeners.forks.iter_mut().find(|f| f.id() == fork)?;
+        let frame = found.next(now, &listeners.rings, out, sink);
+        // `stop` has a deadline of its own.
+        if frame == Some(ForkFrame::Stop) {
+            let id = leg.id;
+            self.arm(id);
+        }
+        frame
     }
 
     /// How many bytes handed over have not reached the peer yet (own buffers plus SIOCOUTQ).
@@ -120,7 +174,9 @@ impl Shard {
         unsent_bytes: usize,
         sink: &mut impl Sink,
     ) {
-        let _ = (now, fork, unsent_bytes, sink);
+        self.with_fork(now, fork, |fork, rings| {
+            fork.written(now, unsent_bytes, rings, sink)
+        });
     }
 
     /// The far server closed. After `stop` this is the ordinary end.
@@ -131,7 +187,9 @@ impl Shard {
         close: RemoteClose,
         sink: &mut impl Sink,
     ) {
-        let _ = (now, fork, close, sink);
+        self.with_fork(now, fork, |fork, rings| {
+            fork.remote_closed(close, rings, sink)
+        });
     }
 
     /// Connecting or writing failed; `code` is Twilio's (31901 …).
@@ -143,30 +201,136 @@ impl Shard {
         detail: String,
         sink: &mut impl Sink,
     ) {
-        let _ = (now, fork, code, detail, sink);
+        self.with_fork(now, fork, |fork, rings| {
+            fork.failed(code, detail, rings, sink)
+        });
     }
 
     /// Take a leg out, with its plays, recordings and forks, to give it to another shard.
     /// Ends its bridge. `None` when it is not here or already closed.
     pub fn take_leg(&mut self, leg: LegId) -> Option<MovedLeg> {
-        let _ = leg;
-        None
+        self.legs.get(&leg).filter(|leg| !leg.closed)?;
+        self.unbridge(leg);
+        let mut taken = self.legs.remove(&leg)?;
+        taken.armed = None;
+        self.forks.retain(|_, owner| *owner != leg);
+        self.records.retain(|_, owner| *owner != leg);
+        Some(MovedLeg(taken))
     }
 
     /// Take in a leg that another shard gave away.
     pub fn insert_leg(&mut self, now: Instant, leg: MovedLeg, sink: &mut impl Sink) {
-        let _ = (now, leg, sink);
+        let id = leg.id();
+        self.forks.extend(leg.forks().map(|fork| (fork, id)));
+        self.records
+            .extend(leg.records().map(|record| (record, id)));
+        // Whoever drives this shard does not know which of them had something to send.
+        leg.0
+            .taps
+            .listeners
+            .forks
+            .iter()
+            .for_each(|fork| sink.fork_ready(fork.id()));
+        self.legs.insert(id, leg.0);
+        self.settle(now, id);
     }
 
     /// Live legs, closed ones whose forks still drain not included.
     #[must_use]
     pub fn leg_count(&self) -> usize {
-        0
+        self.legs.values().filter(|leg| !leg.closed).count()
     }
 
     /// Forks that have not ended.
     #[must_use]
     pub fn fork_count(&self) -> usize {
-        0
+        self.forks.len()
+    }
+
+    /// Keys of this leg that its peer must hear as tones.
+    fn pass_on_keys(&mut self, now: Instant, leg: LegId) {
+        let Some(leg) = self
+            .legs
+            .get_mut(&leg)
+            .filter(|leg| !leg.for_peer.is_empty())
+        else {
+            return;
+        };
+        let presses = std::mem::take(&mut leg.for_peer);
+        if let Some(id) = leg.peer
+            && let Some(peer) = self.legs.get_mut(&id)
+        {
+            for press in presses {
+                peer.pass_on(now, press);
+            }
+            self.arm(id);
+        }
+    }
+
+    fn with_fork(&mut self, now: Instant, fork: ForkId, act: impl FnOnce(&mut Fork, &Rings)) {
+        let Some(&id) = self.forks.get(&fork) else {
+            return;
+        };
+        if let Some(leg) = self.legs.get_mut(&id) {
+            let listeners = &mut leg.taps.listeners;
+            if let Some(fork) = listeners.forks.iter_mut().find(|f| f.id() == fork) {
+                act(fork, &listeners.rings);
+            }
+        }
+        self.settle(now, id);
+    }
+
+    /// Forget what is over, begin what can begin, and set the leg's timer.
+    fn settle(&mut self, now: Instant, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let forks = &mut self.forks;
+        leg.taps.listeners.forks.retain(|fork| {
+            if fork.is_over() {
+                forks.remove(&fork.id());
+            }
+            !fork.is_over()
+        });
+        if leg.closed && leg.taps.listeners.forks.is_empty() {
+            self.legs.remove(&id);
+            return;
+        }
+        if !leg.closed {
+            leg.taps.settle(now);
+        }
+        self.arm(id);
+    }
+
+    fn arm(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id)
+            && let Some(due) = leg.next_timeout()
+        {
+            self.timers.arm(id, due, &mut leg.armed);
+        }
+    }
+}
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// Ids are ours and count up: one multiplication spreads them.
+#[derive(Debug, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = (self.0 ^ id)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(26);
     }
 }

@@ -224,7 +224,7 @@ impl Timeline {
             return Some((position, false));
         }
         let mut source = Source {
-            sequence: if step > 0 || step < -100 {
+            sequence: if !(-100..=0).contains(&step) {
                 piece.sequence
             } else {
                 source.sequence

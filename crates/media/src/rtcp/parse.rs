@@ -39,7 +39,7 @@ pub fn parse<'a>(datagram: &'a [u8], mut take: impl FnMut(Item<'a>)) -> Result<(
     let mut rest = datagram;
     let mut first = true;
     while !rest.is_empty() {
-        let (kind, _, _, after) = split(rest)?;
+        let Part { kind, after, .. } = split(rest)?;
         // A compound starts with a report, alone or not (§6.1); reduced-size packets (RFC 5506)
         // are never agreed here.
         if first && !matches!(kind, SENDER_REPORT | RECEIVER_REPORT) {
@@ -52,15 +52,23 @@ pub fn parse<'a>(datagram: &'a [u8], mut take: impl FnMut(Item<'a>)) -> Result<(
         return Err(Malformed);
     }
     rest = datagram;
-    while let Ok((kind, count, body, after)) = split(rest) {
-        items(kind, count, body, &mut take);
-        rest = after;
+    while let Ok(part) = split(rest) {
+        items(&part, &mut take);
+        rest = part.after;
     }
     Ok(())
 }
 
-/// Kind, count, body and what follows.
-fn split(bytes: &[u8]) -> Result<(u8, u8, &[u8], &[u8]), Malformed> {
+/// One packet of the compound.
+struct Part<'a> {
+    kind: u8,
+    count: u8,
+    body: &'a [u8],
+    /// What follows it.
+    after: &'a [u8],
+}
+
+fn split(bytes: &[u8]) -> Result<Part<'_>, Malformed> {
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
     let [first, kind, high, low] = *head;
     let length = usize::from(u16::from_be_bytes([high, low])) * 4;
@@ -76,10 +84,18 @@ fn split(bytes: &[u8]) -> Result<(u8, u8, &[u8], &[u8]), Malformed> {
         }
         body = &body[..body.len() - padding];
     }
-    Ok((kind, first & 0x1F, body, after))
+    Ok(Part {
+        kind,
+        count: first & 0x1F,
+        body,
+        after,
+    })
 }
 
-fn items<'a>(kind: u8, count: u8, body: &'a [u8], take: &mut impl FnMut(Item<'a>)) {
+fn items<'a>(part: &Part<'a>, take: &mut impl FnMut(Item<'a>)) {
+    let Part {
+        kind, count, body, ..
+    } = *part;
     let Some((ssrc, rest)) = word(body) else {
         return;
     };

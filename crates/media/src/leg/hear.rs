@@ -1,0 +1,201 @@
+//! What comes in on a leg: judged, counted, heard by its own listeners, and offered to its peer.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::agreed::Kind;
+use super::speak::Wants;
+use super::{Leg, Scratch};
+use crate::config::{Codec, Track};
+use crate::dtmf::Press;
+use crate::event::MediaEvent;
+use crate::ids::LegId;
+use crate::level::Energy;
+use crate::reception::Arrival;
+use crate::rtp::{self, Packet};
+use crate::seq::Timestamp;
+use crate::sink::Sink;
+use crate::source_lock::Verdict;
+use crate::timeline::Piece;
+use crate::transcode::MAX_AUDIO;
+
+/// A packet fit to be relayed.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    pub packet: Packet,
+    pub kind: Kind,
+    /// The source's numbering starts over.
+    pub fresh: bool,
+    /// The scratch room holds it decoded.
+    pub decoded: bool,
+    pub energy: Option<Energy>,
+}
+
+impl Leg {
+    /// A datagram on the RTP port. `peer`: of the leg it is relayed to.
+    pub fn receive_rtp(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        peer: Option<Wants>,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) -> Option<Heard> {
+        if self.closed {
+            return None;
+        }
+        let (agreed, lock) = (self.agreed.as_ref()?, self.lock.as_mut()?);
+        if rtp::is_rtcp(datagram) {
+            self.receive_rtcp(now, from, datagram);
+            return None;
+        }
+        let parsed = rtp::parse(datagram).ok();
+        let kinds =
+            parsed.and_then(|packet| Some((packet, agreed.kind(packet.header.payload_type)?)));
+        let Some((packet, kind)) =
+            kinds.filter(|(packet, _)| packet.end - packet.start <= MAX_AUDIO)
+        else {
+            self.malformed += 1;
+            return None;
+        };
+        let receives = agreed.media.direction.receives();
+        let header = &packet.header;
+        if lock.judge(now, from, header.ssrc, header.sequence) == Verdict::Refused {
+            self.refused += 1;
+            return None;
+        }
+        if receives {
+            self.silent_since = Some(now);
+        }
+        let payload = packet.payload(datagram);
+        let arrival = self
+            .reception
+            .receive(now, self.config.epoch, header, payload.len());
+        let fresh = arrival == Arrival::First;
+        match arrival {
+            Arrival::Duplicate | Arrival::Stray => return None,
+            Arrival::First => self.source_changed(sink),
+            Arrival::Next { .. } | Arrival::Reordered => {}
+        }
+        if !receives {
+            return None;
+        }
+        let mut heard = Heard {
+            packet,
+            kind,
+            fresh,
+            decoded: false,
+            energy: None,
+        };
+        match kind {
+            Kind::Audio(codec) => {
+                self.hear_audio(now, codec, payload, peer, &mut heard, scratch, sink)
+            }
+            Kind::Noise => self.taps.note(Track::Inbound, header.sequence),
+            Kind::Event => {
+                self.taps.note(Track::Inbound, header.sequence);
+                self.hear_event(now, header.timestamp, payload, sink);
+            }
+        }
+        Some(heard)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one packet's worth of context, used once"
+    )]
+    fn hear_audio(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        payload: &[u8],
+        peer: Option<Wants>,
+        heard: &mut Heard,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) {
+        let meter = &mut self.meters[Track::Inbound as usize];
+        let tapped = self.taps.hears(Track::Inbound);
+        // G.722 tells its level only when decoded: once a second will do.
+        let probe = codec == Codec::G722 && meter.is_empty();
+        let wanted = peer.is_some_and(|peer| peer.tapped || peer.codec != codec);
+        if tapped || wanted || probe {
+            self.ear.decode(codec, payload, &mut scratch.decoded);
+            heard.decoded = true;
+        } else {
+            self.ear.miss();
+        }
+        let audio = scratch.decoded.audio(codec, payload, heard.decoded);
+        heard.energy = match codec {
+            Codec::G722 => audio.ulaw.and_then(|ulaw| Energy::of(Codec::Pcmu, ulaw)),
+            _ => Energy::of(codec, payload),
+        };
+        if let Some(energy) = heard.energy {
+            meter.add(energy);
+        }
+        if let Some(ulaw) = audio.ulaw.filter(|_| tapped) {
+            let header = &heard.packet.header;
+            let piece = Piece {
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                audio: ulaw,
+            };
+            self.taps.push(now, Track::Inbound, piece, sink);
+        }
+    }
+
+    fn hear_event(
+        &mut self,
+        now: Instant,
+        timestamp: Timestamp,
+        payload: &[u8],
+        sink: &mut impl Sink,
+    ) {
+        let (leg, for_peer) = (self.id, &mut self.for_peer);
+        self.taps.heard_event();
+        let result = self.keys.receive(now, timestamp, payload, &mut |press| {
+            tell(leg, press, for_peer, sink)
+        });
+        if result.is_err() {
+            self.malformed += 1;
+        }
+    }
+
+    /// A key whose end never came is over.
+    pub(super) fn finish_keys(&mut self, now: Instant, sink: &mut impl Sink) {
+        let (leg, for_peer) = (self.id, &mut self.for_peer);
+        self.keys
+            .handle_timeout(now, &mut |press| tell(leg, press, for_peer, sink));
+    }
+
+    fn source_changed(&mut self, sink: &mut impl Sink) {
+        self.taps.source_changed(Track::Inbound);
+        self.ear.miss();
+        let (leg, for_peer) = (self.id, &mut self.for_peer);
+        self.keys
+            .reset(&mut |press| tell(leg, press, for_peer, sink));
+    }
+
+    /// A datagram on the RTCP port, or multiplexed.
+    pub fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(lock) = self.lock.as_ref().filter(|_| !self.closed) else {
+            return;
+        };
+        if !lock.knows(from) {
+            self.refused += 1;
+        } else if self.reports.receive(now, from, datagram).is_err() {
+            self.malformed += 1;
+        }
+    }
+}
+
+fn tell(leg: LegId, press: Press, for_peer: &mut Vec<Press>, sink: &mut impl Sink) {
+    for_peer.push(press);
+    sink.event(MediaEvent::DtmfPressed {
+        leg,
+        digit: press.digit.char(),
+        duration_ms: press.duration_ms,
+        inband: false,
+    });
+}

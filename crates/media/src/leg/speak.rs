@@ -1,0 +1,321 @@
+//! What goes out on a leg: the other party, prompts and keys, as one RTP stream.
+
+use std::time::Instant;
+
+use super::agreed::Kind;
+use super::{Heard, Leg, Scratch};
+use crate::clock::step_up;
+use crate::config::{Codec, Track};
+use crate::dtmf::{Keys, Press};
+use crate::event::MediaEvent;
+use crate::ids::PlayId;
+use crate::level::Energy;
+use crate::play::Due;
+use crate::rtp::{HEADER_LEN, Header, write_header};
+use crate::sink::Sink;
+use crate::timeline::Piece;
+use crate::transcode::Audio;
+
+/// A key passed on as a tone is held at least and at most this long.
+const PASSED_ON_MS: std::ops::RangeInclusive<u32> = 60..=1000;
+/// And followed by this much of nothing.
+const PASSED_ON_GAP_MS: u32 = 60;
+
+/// What a leg needs of audio that is relayed to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants {
+    pub codec: Codec,
+    /// Somebody listens to what it is sent.
+    pub tapped: bool,
+}
+
+impl Leg {
+    /// What the other party's audio must be made into for this leg.
+    pub fn wants(&self) -> Option<Wants> {
+        let agreed = self.agreed.as_ref().filter(|_| !self.closed)?;
+        Some(Wants {
+            codec: agreed.media.codec,
+            tapped: self.taps.hears(Track::Outbound),
+        })
+    }
+
+    /// Send on what the other party said.
+    pub fn relay(
+        &mut self,
+        now: Instant,
+        heard: &Heard,
+        datagram: &mut [u8],
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) {
+        let (Some(agreed), Some(lock)) = (&self.agreed, &self.lock) else {
+            return;
+        };
+        let outgoing = agreed.outgoing(heard.kind).zip(lock.target());
+        let sends = agreed.media.direction.sends() && self.playlist.is_empty() && !self.closed;
+        let Some((payload_type, to)) = outgoing.filter(|_| sends) else {
+            // What is left out leaves no gap in our numbers.
+            self.out.break_off();
+            return;
+        };
+        let codec = agreed.media.codec;
+        let packet = &heard.packet;
+        let Some(header) = self
+            .out
+            .relay(now, &packet.header, heard.fresh, payload_type)
+        else {
+            return;
+        };
+        let Kind::Audio(heard_codec) = heard.kind else {
+            self.taps.note(Track::Outbound, header.sequence);
+            self.send_in_place(to, &header, datagram, packet.start, packet.end, sink);
+            return;
+        };
+        if heard_codec == codec {
+            self.send_in_place(to, &header, datagram, packet.start, packet.end, sink);
+            let audio = scratch
+                .decoded
+                .audio(codec, packet.payload(datagram), heard.decoded);
+            if self.taps.hears(Track::Outbound) {
+                self.tap_outbound(now, &header, &audio, sink);
+            }
+        } else {
+            let audio = scratch
+                .decoded
+                .audio(heard_codec, packet.payload(datagram), heard.decoded);
+            let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
+                return;
+            };
+            let Some(length) = self.mouth.encode(codec, &audio, body).map(<[u8]>::len) else {
+                return;
+            };
+            write_header(head, &header);
+            sink.send_rtp(
+                self.id,
+                to,
+                scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
+            );
+            self.out.count(length);
+            self.tap_outbound(now, &header, &audio, sink);
+        }
+        if let Some(energy) = heard.energy {
+            self.meters[Track::Outbound as usize].add(energy);
+        }
+    }
+
+    /// The header goes right before the payload, over what was the old one.
+    fn send_in_place(
+        &mut self,
+        to: std::net::SocketAddr,
+        header: &Header,
+        datagram: &mut [u8],
+        start: usize,
+        end: usize,
+        sink: &mut impl Sink,
+    ) {
+        let Some(ours) = datagram.get_mut(start - HEADER_LEN..end) else {
+            return;
+        };
+        if let Some((head, _)) = ours.split_first_chunk_mut::<HEADER_LEN>() {
+            write_header(head, header);
+        }
+        sink.send_rtp(self.id, to, ours);
+        self.out.count(end - start);
+    }
+
+    fn tap_outbound(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        audio: &Audio<'_>,
+        sink: &mut impl Sink,
+    ) {
+        if let Some(ulaw) = audio.ulaw {
+            let piece = Piece {
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                audio: ulaw,
+            };
+            self.taps.push(now, Track::Outbound, piece, sink);
+        }
+    }
+
+    /// The bridge ended.
+    pub fn unbridged(&mut self) {
+        self.peer = None;
+        if self.playlist.is_empty() {
+            self.pause_sending();
+        }
+    }
+
+    pub(super) fn pause_sending(&mut self) {
+        self.out.break_off();
+        self.taps.source_ended(Track::Outbound);
+    }
+
+    pub fn play(
+        &mut self,
+        now: Instant,
+        play: PlayId,
+        order: impl FnOnce(&mut crate::play::Playlist) -> bool,
+        sink: &mut impl Sink,
+    ) {
+        if self.closed || !order(&mut self.playlist) {
+            sink.event(MediaEvent::PlayEnded {
+                leg: self.id,
+                play,
+                completed: !self.closed,
+            });
+            return;
+        }
+        self.wake(now);
+    }
+
+    pub fn stop_play(&mut self, sink: &mut impl Sink) {
+        let was_playing = !self.playlist.is_empty();
+        for play in self.playlist.stop() {
+            sink.event(MediaEvent::PlayEnded {
+                leg: self.id,
+                play,
+                completed: false,
+            });
+        }
+        if was_playing {
+            self.play_is_over();
+        }
+    }
+
+    /// The other party pressed a key; this leg has no events, so it hears a tone.
+    pub fn pass_on(&mut self, now: Instant, press: Press) {
+        let lacks_events = self
+            .agreed
+            .as_ref()
+            .is_some_and(|agreed| agreed.media.telephone_event.is_none());
+        if lacks_events && !self.closed {
+            let held = press
+                .duration_ms
+                .clamp(*PASSED_ON_MS.start(), *PASSED_ON_MS.end());
+            let name = press.digit.char();
+            let keys = Keys::new(name.encode_utf8(&mut [0; 4]), held, PASSED_ON_GAP_MS);
+            self.playlist.send_keys(None, keys);
+            self.wake(now);
+        }
+    }
+
+    /// Begin what is queued, once it is known how to speak.
+    pub(super) fn wake(&mut self, now: Instant) {
+        if self.agreed.is_some() {
+            self.playlist.wake(step_up(self.config.epoch, now));
+        }
+    }
+
+    /// Send what is due of prompts and keys.
+    pub(super) fn play_due(&mut self, now: Instant, scratch: &mut Scratch, sink: &mut impl Sink) {
+        if self.playlist.due().is_none_or(|due| due > now) {
+            return;
+        }
+        let Some(voice) = self.agreed.as_ref().map(super::Agreed::voice) else {
+            return;
+        };
+        let leg = self.id;
+        loop {
+            let step = self.playlist.step(now, voice, &mut scratch.play, |play| {
+                sink.event(MediaEvent::PlayEnded {
+                    leg,
+                    play,
+                    completed: true,
+                });
+            });
+            let Some(due) = step else {
+                break;
+            };
+            self.send_due(now, due, scratch, sink);
+        }
+        if self.playlist.is_empty() {
+            self.playlist.sleep();
+            self.play_is_over();
+        }
+    }
+
+    fn play_is_over(&mut self) {
+        self.out.break_off();
+        if self.peer.is_none() {
+            self.taps.source_ended(Track::Outbound);
+        }
+    }
+
+    fn send_due(&mut self, now: Instant, due: Due, scratch: &mut Scratch, sink: &mut impl Sink) {
+        let (Some(agreed), Some(lock)) = (&self.agreed, &self.lock) else {
+            return;
+        };
+        let Some(to) = lock.target().filter(|_| agreed.media.direction.sends()) else {
+            self.out.break_off();
+            return;
+        };
+        let (codec, payload_type, event_type) = (
+            agreed.media.codec,
+            agreed.media.payload_type,
+            agreed.media.telephone_event,
+        );
+        let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
+            return;
+        };
+        let (length, follows, encoded) = match due {
+            Due::Pause => return,
+            Due::Event { payload, first } => {
+                let Some(event_type) = event_type else {
+                    return;
+                };
+                let header = self.out.own_event(now, event_type, first);
+                write_header(head, &header);
+                if let Some((start, _)) = body.split_first_chunk_mut::<4>() {
+                    *start = payload;
+                }
+                sink.send_rtp(
+                    self.id,
+                    to,
+                    scratch.out.get(..HEADER_LEN + 4).unwrap_or_default(),
+                );
+                self.out.count(4);
+                self.taps.note(Track::Outbound, header.sequence);
+                return;
+            }
+            Due::Audio { length, follows } => (length, follows, true),
+            Due::Tone { length, follows } => (length, follows, false),
+        };
+        let ulaw = scratch.play.ulaw.get(..length).unwrap_or_default();
+        if encoded {
+            let payload = scratch.play.payload.get(..length).unwrap_or_default();
+            if let Some(to) = body.get_mut(..length) {
+                to.copy_from_slice(payload);
+            }
+        } else {
+            let audio = Audio {
+                codec: Codec::Pcmu,
+                payload: ulaw,
+                ulaw: Some(ulaw),
+                narrow: None,
+            };
+            self.mouth.encode(codec, &audio, body);
+        }
+        let header = self
+            .out
+            .own_audio(now, payload_type, length as u32, follows);
+        write_header(head, &header);
+        sink.send_rtp(
+            self.id,
+            to,
+            scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
+        );
+        self.out.count(length);
+        if let Some(energy) = Energy::of(Codec::Pcmu, ulaw) {
+            self.meters[Track::Outbound as usize].add(energy);
+        }
+        let piece = Piece {
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            audio: ulaw,
+        };
+        self.taps.push(now, Track::Outbound, piece, sink);
+    }
+}

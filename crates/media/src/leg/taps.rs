@@ -1,0 +1,257 @@
+//! What hangs on a leg's two directions: timelines, and who listens to them.
+//!
+//! A timeline exists only while somebody listens: forks, recordings, the in-band key detector.
+
+use std::time::{Duration, Instant};
+
+use crate::clock::{CHUNK_I, CallClock};
+use crate::config::Track;
+use crate::dtmf::Detector;
+use crate::event::MediaEvent;
+use crate::fork::{Fork, Ring, Rings};
+use crate::ids::{LegId, RecordId};
+use crate::record::Record;
+use crate::seq::Seq;
+use crate::sink::Sink;
+use crate::timeline::{Chunk, Counters, Piece, Timeline};
+
+#[derive(Debug)]
+pub struct Taps {
+    clock: CallClock,
+    reorder: Duration,
+    timelines: [Option<Box<Timeline>>; 2],
+    pub listeners: Listeners,
+    /// Of inbound timelines that are gone.
+    before: Counters,
+}
+
+#[derive(Debug)]
+pub struct Listeners {
+    leg: LegId,
+    pub rings: Rings,
+    pub forks: Vec<Fork>,
+    records: Vec<Record>,
+    detector: Option<Box<Detector>>,
+    /// The peer sends telephone-events: what also sounds like a key is the same key.
+    deaf: bool,
+}
+
+impl Taps {
+    pub fn new(leg: LegId, clock: CallClock, reorder: Duration) -> Self {
+        Self {
+            clock,
+            reorder,
+            timelines: [None, None],
+            listeners: Listeners {
+                leg,
+                rings: [None, None],
+                forks: Vec::new(),
+                records: Vec::new(),
+                detector: None,
+                deaf: false,
+            },
+            before: Counters::default(),
+        }
+    }
+
+    /// Is anybody listening to this track?
+    pub fn hears(&self, track: Track) -> bool {
+        self.timelines[track as usize].is_some()
+    }
+
+    pub fn push(&mut self, now: Instant, track: Track, piece: Piece<'_>, sink: &mut impl Sink) {
+        let listeners = &mut self.listeners;
+        if let Some(timeline) = &mut self.timelines[track as usize] {
+            timeline.push(now, piece, &mut |chunk| {
+                listeners.chunk(now, track, &chunk, sink)
+            });
+        }
+    }
+
+    /// A packet without audio.
+    pub fn note(&mut self, track: Track, sequence: Seq) {
+        if let Some(timeline) = &mut self.timelines[track as usize] {
+            timeline.note(sequence);
+        }
+    }
+
+    pub fn source_changed(&mut self, track: Track) {
+        if let Some(timeline) = &mut self.timelines[track as usize] {
+            timeline.source_changed();
+        }
+    }
+
+    pub fn source_ended(&mut self, track: Track) {
+        if let Some(timeline) = &mut self.timelines[track as usize] {
+            timeline.source_ended();
+        }
+    }
+
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let timelines = self.timelines.iter().flatten().map(|t| t.next_timeout());
+        let forks = self.listeners.forks.iter().filter_map(Fork::next_timeout);
+        timelines.chain(forks).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl Sink) {
+        let listeners = &mut self.listeners;
+        for track in Track::ALL {
+            if let Some(timeline) = &mut self.timelines[track as usize] {
+                timeline
+                    .handle_timeout(now, &mut |chunk| listeners.chunk(now, track, &chunk, sink));
+            }
+        }
+        for fork in &mut listeners.forks {
+            fork.handle_timeout(now, &listeners.rings, sink);
+        }
+    }
+
+    /// Of the inbound timelines, all together.
+    pub fn counters(&self) -> Counters {
+        let now = self.timelines[Track::Inbound as usize]
+            .as_ref()
+            .map_or(Counters::default(), |timeline| timeline.counters());
+        Counters {
+            late: self.before.late + now.late,
+            slips: self.before.slips + now.slips,
+            filled: self.before.filled + now.filled,
+        }
+    }
+
+    /// Listen for keys in the audio, or do not.
+    pub fn listen_inband(&mut self, now: Instant, wanted: bool) {
+        if wanted != self.listeners.detector.is_some() {
+            self.listeners.detector = wanted.then(|| Box::new(Detector::new()));
+            self.settle(now);
+        }
+    }
+
+    /// Telephone-events come from this peer.
+    pub fn heard_event(&mut self) {
+        self.listeners.deaf = true;
+    }
+
+    pub fn add_fork(&mut self, now: Instant, fork: Fork) {
+        self.listeners.forks.push(fork);
+        self.settle(now);
+    }
+
+    pub fn add_record(&mut self, now: Instant, record: RecordId, tracks: &[Track]) {
+        let first = self.begin(now, tracks);
+        self.listeners
+            .records
+            .push(Record::new(record, tracks, first));
+    }
+
+    /// End one recording, or all.
+    pub fn end_records(&mut self, now: Instant, which: Option<RecordId>, sink: &mut impl Sink) {
+        let leg = self.listeners.leg;
+        self.listeners.records.retain_mut(|record| {
+            let ends = which.is_none_or(|id| id == record.id());
+            if ends {
+                record.finish(sink);
+                sink.record_ended(leg, record.id());
+            }
+            !ends
+        });
+        self.settle(now);
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = RecordId> {
+        self.listeners.records.iter().map(Record::id)
+    }
+
+    /// Nothing flows any more: only forks that drain are left.
+    pub fn close(&mut self) {
+        self.before = self.counters();
+        self.timelines = [None, None];
+        self.listeners.detector = None;
+    }
+
+    /// After listeners came, began or went: begin what can begin, forget what nobody needs.
+    pub fn settle(&mut self, now: Instant) {
+        for at in 0..self.listeners.forks.len() {
+            let Some(fork) = self.listeners.forks.get(at).filter(|fork| fork.begins()) else {
+                continue;
+            };
+            let tracks = fork.tracks().to_vec();
+            let first = self.begin(now, &tracks);
+            let rings = &mut self.listeners.rings;
+            for track in tracks {
+                rings[track as usize].get_or_insert_with(Ring::new);
+            }
+            if let Some(fork) = self.listeners.forks.get_mut(at) {
+                fork.begin(self.clock.ms(now), first, rings);
+            }
+        }
+        for track in Track::ALL {
+            if !self.listeners.want(track) && self.timelines[track as usize].is_some() {
+                if track == Track::Inbound {
+                    self.before = self.counters();
+                }
+                self.timelines[track as usize] = None;
+            }
+            self.listeners.trim(track);
+        }
+    }
+
+    /// Run these tracks' timelines; the first chunk that all of them will still give.
+    fn begin(&mut self, now: Instant, tracks: &[Track]) -> u64 {
+        let mut first = (self.clock.position(now) / CHUNK_I) as u64;
+        for &track in tracks {
+            let timeline = self.timelines[track as usize]
+                .get_or_insert_with(|| Box::new(Timeline::new(self.clock, now, self.reorder)));
+            first = first.max(timeline.next_index());
+        }
+        first
+    }
+}
+
+impl Listeners {
+    fn want(&self, track: Track) -> bool {
+        (track == Track::Inbound && self.detector.is_some())
+            || self.forks.iter().any(|fork| fork.takes(track))
+            || self.records.iter().any(|record| record.takes(track))
+    }
+
+    fn chunk(&mut self, now: Instant, track: Track, chunk: &Chunk<'_>, sink: &mut impl Sink) {
+        if self.forks.iter().any(|fork| fork.takes(track))
+            && let Some(ring) = &mut self.rings[track as usize]
+        {
+            ring.push(chunk);
+            for fork in &mut self.forks {
+                fork.chunk_added(now, track, chunk.index, &self.rings, sink);
+            }
+            self.trim(track);
+        }
+        for record in &mut self.records {
+            record.chunk(track, chunk, sink);
+        }
+        if track == Track::Inbound
+            && let Some(detector) = &mut self.detector
+        {
+            let (leg, deaf) = (self.leg, self.deaf);
+            detector.listen(chunk.audio, &mut |press| {
+                if !deaf {
+                    sink.event(MediaEvent::DtmfPressed {
+                        leg,
+                        digit: press.digit.char(),
+                        duration_ms: press.duration_ms,
+                        inband: true,
+                    });
+                }
+            });
+        }
+    }
+
+    /// Forget what every fork has read; the whole ring when no fork reads the track.
+    pub fn trim(&mut self, track: Track) {
+        let place = &mut self.rings[track as usize];
+        if self.forks.is_empty() {
+            *place = None;
+        } else if let Some(ring) = place {
+            let needed = self.forks.iter().map(|fork| fork.needs(track)).min();
+            ring.forget_before(needed.unwrap_or(u64::MAX));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Carrying out the caller's orders.
+
+use std::time::Instant;
+
+use super::Shard;
+use crate::command::Command;
+use crate::config::{ForkTarget, LegConfig, LegMedia, Track};
+use crate::dtmf::Keys;
+use crate::event::{EndReason, ForkEnded, MediaEvent};
+use crate::fork::Fork;
+use crate::ids::{ForkId, LegId, PlayId, RecordId};
+use crate::leg::Leg;
+use crate::play::Playlist;
+use crate::sink::Sink;
+
+impl Shard {
+    pub(super) fn order(&mut self, now: Instant, command: Command, sink: &mut impl Sink) {
+        match command {
+            Command::OpenLeg(config) => self.open_leg(now, &config),
+            Command::Configure { leg, media } => self.configure(now, leg, *media),
+            Command::Bridge { leg, other } => self.bridge(leg, other),
+            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Play {
+                leg,
+                play,
+                prompts,
+                loops,
+            } => {
+                self.start_play(now, leg, play, |list| list.play(play, prompts, loops), sink);
+            }
+            Command::SendDtmf {
+                leg,
+                play,
+                digits,
+                duration_ms,
+                gap_ms,
+            } => {
+                let keys = Keys::new(&digits, duration_ms, gap_ms);
+                let order = |list: &mut Playlist| {
+                    list.send_keys(Some(play), keys);
+                    true
+                };
+                self.start_play(now, leg, play, order, sink);
+            }
+            Command::StopPlay { leg } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.stop_play(sink);
+                }
+            }
+            Command::StartFork { leg, fork, target } => {
+                self.start_fork(now, leg, fork, &target, sink)
+            }
+            Command::StopFork { fork } => {
+                let deadline = now + self.config.close_drain;
+                self.with_fork(now, fork, |fork, rings| {
+                    fork.stop(EndReason::Stopped, deadline, rings, sink)
+                });
+            }
+            Command::StartRecord {
+                leg,
+                record,
+                tracks,
+            } => self.start_record(now, leg, record, &tracks, sink),
+            Command::StopRecord { record } => {
+                if let Some(id) = self.records.remove(&record)
+                    && let Some(leg) = self.legs.get_mut(&id)
+                {
+                    leg.taps.end_records(now, Some(record), sink);
+                    self.settle(now, id);
+                }
+            }
+            Command::CloseLeg { leg } => self.close_leg(now, leg, sink),
+        }
+    }
+
+    fn open_leg(&mut self, now: Instant, config: &LegConfig) {
+        let leg = Box::new(Leg::new(now, config, &self.config));
+        self.legs.entry(config.id).or_insert(leg);
+        self.arm(config.id);
+    }
+
+    fn configure(&mut self, now: Instant, id: LegId, media: LegMedia) {
+        if let Some(leg) = self.open_leg_mut(id) {
+            leg.configure(now, media);
+            self.settle(now, id);
+        }
+    }
+
+    fn bridge(&mut self, one: LegId, other: LegId) {
+        let both_here = self.open_leg_mut(one).is_some() && self.open_leg_mut(other).is_some();
+        if one == other || !both_here {
+            return;
+        }
+        self.unbridge(one);
+        self.unbridge(other);
+        for (id, peer) in [(one, other), (other, one)] {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.peer = Some(peer);
+            }
+        }
+    }
+
+    pub(super) fn unbridge(&mut self, id: LegId) {
+        let peer = self.legs.get(&id).and_then(|leg| leg.peer);
+        for id in [Some(id).filter(|_| peer.is_some()), peer]
+            .into_iter()
+            .flatten()
+        {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.unbridged();
+            }
+        }
+    }
+
+    fn start_play(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        play: PlayId,
+        order: impl FnOnce(&mut Playlist) -> bool,
+        sink: &mut impl Sink,
+    ) {
+        match self.open_leg_mut(id) {
+            Some(leg) => {
+                leg.play(now, play, order, sink);
+                self.arm(id);
+            }
+            None => sink.event(MediaEvent::PlayEnded {
+                leg: id,
+                play,
+                completed: false,
+            }),
+        }
+    }
+
+    fn start_fork(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        fork: ForkId,
+        target: &ForkTarget,
+        sink: &mut impl Sink,
+    ) {
+        match self.open_leg_mut(id) {
+            Some(leg) => {
+                leg.taps.add_fork(now, Fork::new(now, fork, id, target));
+                self.forks.insert(fork, id);
+                self.settle(now, id);
+            }
+            None => sink.event(MediaEvent::ForkEnded(ForkEnded {
+                leg: id,
+                fork,
+                reason: EndReason::CallEnded,
+                code: 0,
+                detail: String::new(),
+                close_code: 0,
+                frames_sent: 0,
+                ms_sent: 0,
+                ms_dropped: 0,
+                ms_repaired: 0,
+                lag_max_ms: 0,
+                latency_p50_us: 0,
+                latency_p99_us: 0,
+            })),
+        }
+    }
+
+    fn start_record(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        record: RecordId,
+        tracks: &[Track],
+        sink: &mut impl Sink,
+    ) {
+        match self.open_leg_mut(id).filter(|_| !tracks.is_empty()) {
+            Some(leg) => {
+                leg.taps.add_record(now, record, tracks);
+                self.records.insert(record, id);
+                self.settle(now, id);
+            }
+            None => sink.record_ended(id, record),
+        }
+    }
+
+    fn close_leg(&mut self, now: Instant, id: LegId, sink: &mut impl Sink) {
+        self.unbridge(id);
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
+            return;
+        };
+        leg.close(now, &mut self.scratch, sink);
+        self.records.retain(|_, owner| *owner != id);
+        self.settle(now, id);
+    }
+
+    fn open_leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs
+            .get_mut(&id)
+            .map(|leg| &mut **leg)
+            .filter(|leg| !leg.closed)
+    }
+}
