@@ -2,21 +2,30 @@
 //! that opens TLS WebSockets for them.
 
 mod connector;
+mod counters;
 mod error;
 mod eventfd;
 mod files;
+mod ids;
+mod leg;
 mod mailbox;
+mod media;
 mod networks;
 mod news;
 mod poller;
 mod ports;
+mod route;
 mod socket;
+mod target;
 #[cfg(test)]
 mod testing;
+mod thread;
 mod tls;
 mod up;
 mod ws;
 
 pub use error::MediaError;
+pub use leg::LegHandle;
+pub use media::{Media, MediaConfig};
 pub use news::{News, NewsQueue, Place, Source};
 pub use up::{FORK, LEG, Up};

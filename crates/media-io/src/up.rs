@@ -10,6 +10,8 @@ use crate::news::{News, NewsQueue, Place, Source};
 pub trait Up: Send + Sync {
     /// A leg begins: make the place for its end.
     fn open_leg(&self, leg: LegId);
+    /// It did not begin after all.
+    fn forget_leg(&self, leg: LegId);
     /// A fork begins: make the place for its end.
     fn open_fork(&self, fork: ForkId);
     /// It did not begin after all.
@@ -71,6 +73,13 @@ impl News for MediaEvent {
 impl<E: News + From<MediaEvent> + Send> Up for NewsQueue<E> {
     fn open_leg(&self, leg: LegId) {
         self.open(Source {
+            kind: LEG,
+            id: leg.0,
+        });
+    }
+
+    fn forget_leg(&self, leg: LegId) {
+        self.forget(Source {
             kind: LEG,
             id: leg.0,
         });

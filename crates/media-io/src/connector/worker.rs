@@ -102,13 +102,10 @@ impl Worker {
             }
         };
         let now = Instant::now();
+        let mut goes_on = true;
         for index in 0..count {
             match self.poller.ready(index) {
-                Some(ready) if ready.token == BELL => {
-                    if !self.take_orders(now) {
-                        return false;
-                    }
-                }
+                Some(ready) if ready.token == BELL => goes_on = self.take_orders(now),
                 Some(ready) => self.step(ready.token as usize, now, Attempt::ready),
                 None => {}
             }
@@ -267,9 +264,9 @@ impl Worker {
     }
 
     fn cancel(&mut self, fork: ForkId) {
-        self.waiting.retain(|job| job.fork != fork);
-        if let Some(key) = self.by_fork.get(&fork).copied() {
-            self.remove(key);
+        match self.by_fork.get(&fork).copied() {
+            Some(key) => drop(self.remove(key)),
+            None => self.waiting.retain(|job| job.fork != fork),
         }
     }
 

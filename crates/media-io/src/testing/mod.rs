@@ -3,13 +3,16 @@
 mod certificates;
 pub(crate) mod server;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use bridgetap_media::{CaptureFrom, ForkId, ForkTarget, LegId, LegStats, MediaEvent, Track};
+use bridgetap_media::{
+    CaptureFrom, Codec, Direction, ForkId, ForkTarget, LegId, LegMedia, LegStats, MediaEvent, Track,
+};
 
 use crate::up::Up;
 
@@ -29,6 +32,25 @@ pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
         headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
         max_lag_ms: 5000,
         capture_from: CaptureFrom::Open,
+    }
+}
+
+/// PCMU both ways with `remote`, telephone-event as 101.
+pub(crate) fn leg_media(remote: SocketAddr) -> LegMedia {
+    LegMedia {
+        remote,
+        remote_rtcp: None,
+        codec: Codec::Pcmu,
+        payload_type: 0,
+        receive: vec![(0, Codec::Pcmu)],
+        telephone_event: Some(101),
+        receive_telephone_event: Some(101),
+        comfort_noise: None,
+        direction: Direction::SendRecv,
+        ptime_ms: 20,
+        symmetric: true,
+        inband_dtmf: false,
+        cname: "test@localhost".into(),
     }
 }
 
@@ -66,6 +88,7 @@ pub(crate) fn stats(leg: u64) -> LegStats {
 /// Events to a channel, for tests of one thread alone.
 impl Up for Mutex<Sender<MediaEvent>> {
     fn open_leg(&self, _: LegId) {}
+    fn forget_leg(&self, _: LegId) {}
     fn open_fork(&self, _: ForkId) {}
     fn forget_fork(&self, _: ForkId) {}
 

@@ -9,5 +9,5 @@ mod writer;
 
 pub(crate) use keys::MaskKeys;
 pub(crate) use reader::{FrameReader, Heard, Violation};
-pub(crate) use upgrade::{Upgrade, host_header};
+pub(crate) use upgrade::Upgrade;
 pub(crate) use writer::{Opcode, begin_frame, close_frame, control_frame, finish_frame};

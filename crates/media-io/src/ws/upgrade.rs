@@ -127,7 +127,7 @@ impl Upgrade {
 const NOT_HTTP: &str = "the server's answer is not HTTP";
 
 /// The Host header: the port only when it is not the default of wss, IPv6 in brackets.
-pub(crate) fn host_header(host: &str, port: u16) -> String {
+fn host_header(host: &str, port: u16) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let host = if bare.contains(':') {
         format!("[{bare}]")

@@ -1,0 +1,236 @@
+//! A handle to one leg: turns calls into orders for the thread the leg lives on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bridgetap_media::{
+    Command, ForkId, ForkTarget, LegId, LegMedia, LegStats, PlayId, PromptId, RecordId, Track,
+};
+
+use crate::error::MediaError;
+use crate::files::FileOrder;
+use crate::media::Inner;
+use crate::route::{LegRef, Order};
+use crate::target;
+
+/// One RTP leg; a media thread owns the leg itself. Starts are refused when that thread does not
+/// keep up or media is closed; ends never are.
+pub struct LegHandle {
+    leg: Arc<LegRef>,
+    inner: Arc<Inner>,
+    rtp_port: u16,
+    ssrc: u32,
+    closed: AtomicBool,
+}
+
+impl LegHandle {
+    pub(crate) fn new(leg: Arc<LegRef>, inner: Arc<Inner>, rtp_port: u16, ssrc: u32) -> Self {
+        Self {
+            leg,
+            inner,
+            rtp_port,
+            ssrc,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Its number in events.
+    pub fn id(&self) -> LegId {
+        self.leg.id
+    }
+
+    /// The name given when it was opened.
+    pub fn label(&self) -> &str {
+        &self.leg.label
+    }
+
+    /// The even port; RTCP is on the one above.
+    pub fn rtp_port(&self) -> u16 {
+        self.rtp_port
+    }
+
+    /// Our synchronisation source.
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Set or change what SDP agreed.
+    ///
+    /// # Errors
+    /// When the thread takes no orders.
+    pub fn configure(&self, media: LegMedia) -> Result<(), MediaError> {
+        target::check_media(&media)?;
+        let leg = self.leg.id;
+        let media = Box::new(media);
+        self.start(Command::Configure { leg, media })
+    }
+
+    /// Play after what is already queued; `loops` 0 is for ever.
+    ///
+    /// # Errors
+    /// A prompt that is not loaded, or a thread that takes no orders.
+    pub fn play(&self, prompts: &[PromptId], loops: u32) -> Result<PlayId, MediaError> {
+        let prompts: Result<Vec<_>, _> = prompts.iter().map(|id| self.inner.prompt(*id)).collect();
+        let play = PlayId(self.inner.next_id());
+        self.start(Command::Play {
+            leg: self.leg.id,
+            play,
+            prompts: prompts?,
+            loops,
+        })?;
+        Ok(play)
+    }
+
+    /// End all that is queued.
+    pub fn stop_play(&self) {
+        self.end(Command::StopPlay { leg: self.leg.id });
+    }
+
+    /// Relay both ways with `other`. The younger of the two moves to the older's thread.
+    ///
+    /// # Errors
+    /// The same leg twice, or a thread that takes no orders.
+    pub fn bridge(&self, other: &LegHandle) -> Result<(), MediaError> {
+        self.inner.check_open()?;
+        let (leg, other_id) = (self.leg.id, other.leg.id);
+        if leg == other_id || !Arc::ptr_eq(&self.inner, &other.inner) {
+            return Err(MediaError::Value {
+                place: "bridge",
+                value: other_id.0.to_string(),
+                rule: "must be another leg of the same media",
+            });
+        }
+        let order = Order::Shard(Command::Bridge {
+            leg,
+            other: other_id,
+        });
+        self.leg.join(&other.leg, &self.inner.threads, order)
+    }
+
+    /// End the bridge.
+    pub fn unbridge(&self) {
+        self.end(Command::Unbridge { leg: self.leg.id });
+    }
+
+    /// Send keys.
+    ///
+    /// # Errors
+    /// A character that is no key, or a thread that takes no orders.
+    pub fn send_dtmf(
+        &self,
+        digits: &str,
+        duration_ms: u32,
+        gap_ms: u32,
+    ) -> Result<PlayId, MediaError> {
+        target::check_digits(digits)?;
+        let play = PlayId(self.inner.next_id());
+        self.start(Command::SendDtmf {
+            leg: self.leg.id,
+            play,
+            digits: digits.to_owned(),
+            duration_ms,
+            gap_ms,
+        })?;
+        Ok(play)
+    }
+
+    /// Start copying audio; returns at once, the connector does the rest.
+    ///
+    /// # Errors
+    /// A target that would break the wire, or a thread that takes no orders.
+    pub fn fork(&self, target: ForkTarget) -> Result<ForkId, MediaError> {
+        target::check_fork(&target)?;
+        let fork = ForkId(self.inner.next_id());
+        let target = Box::new(target);
+        self.inner.up.open_fork(fork);
+        let started = self.start(Command::StartFork {
+            leg: self.leg.id,
+            fork,
+            target: target.clone(),
+        });
+        if let Err(error) = started {
+            self.inner.up.forget_fork(fork);
+            return Err(error);
+        }
+        let (leg, threads) = (self.leg.clone(), self.inner.threads.clone());
+        let deliver = move |outcome| leg.end(&threads, Order::Connected { fork, outcome });
+        self.inner.connector.open(fork, target, Box::new(deliver));
+        Ok(fork)
+    }
+
+    /// Take no further audio; drain, send `stop`, close.
+    pub fn stop_fork(&self, fork: ForkId) {
+        self.end(Command::StopFork { fork });
+    }
+
+    /// Write a WAV, one channel a track.
+    ///
+    /// # Errors
+    /// No track, or a thread that takes no orders. What the file system says comes with
+    /// `RecordEnded`.
+    pub fn record(&self, path: &str, tracks: &[Track]) -> Result<RecordId, MediaError> {
+        let mut once: Vec<Track> = Vec::new();
+        for track in tracks {
+            if !once.contains(track) {
+                once.push(*track);
+            }
+        }
+        if once.is_empty() {
+            return Err(MediaError::Value {
+                place: "record: tracks",
+                value: String::new(),
+                rule: "must name at least one track",
+            });
+        }
+        let record = RecordId(self.inner.next_id());
+        self.inner.files.order(FileOrder::Open {
+            record,
+            leg: self.leg.id,
+            path: path.to_owned(),
+            channels: once.len() as u16,
+        });
+        let started = self.start(Command::StartRecord {
+            leg: self.leg.id,
+            record,
+            tracks: once,
+        });
+        if let Err(error) = started {
+            self.inner.files.order(FileOrder::Abandon { record });
+            return Err(error);
+        }
+        Ok(record)
+    }
+
+    /// End a recording.
+    pub fn stop_record(&self, record: RecordId) {
+        self.end(Command::StopRecord { record });
+    }
+
+    /// The figures last published.
+    pub fn stats(&self) -> Option<LegStats> {
+        self.leg.stats()
+    }
+
+    /// Stop the leg and its forks. Twice is fine.
+    pub fn close(&self) {
+        if !self.closed.swap(true, Ordering::SeqCst) {
+            self.end(Command::CloseLeg { leg: self.leg.id });
+        }
+    }
+
+    fn start(&self, command: Command) -> Result<(), MediaError> {
+        self.inner.check_open()?;
+        self.leg.start(&self.inner.threads, Order::Shard(command))
+    }
+
+    fn end(&self, command: Command) {
+        self.leg.end(&self.inner.threads, Order::Shard(command));
+    }
+}
+
+impl Drop for LegHandle {
+    /// Nobody can reach the leg any more.
+    fn drop(&mut self) {
+        self.close();
+    }
+}

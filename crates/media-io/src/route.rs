@@ -1,0 +1,183 @@
+//! Which media thread a leg lives on, and how an order reaches it there.
+//!
+//! Orders of one leg arrive in the order they were given, moves included: whoever gives one holds
+//! the leg's `home` while posting, and the thread a leg moves to keeps its orders until it is there.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bridgetap_media::{Command, ForkId, LegConfig, LegId, LegStats};
+
+use crate::connector::Outcome;
+use crate::error::MediaError;
+use crate::mailbox::{Mailbox, Refused, Undelivered};
+use crate::ports::PortPair;
+use crate::thread::Parcel;
+
+/// Everything a media thread can be told, each about one leg.
+pub(crate) enum Order {
+    /// A new leg with its sockets.
+    Open {
+        config: LegConfig,
+        sockets: PortPair,
+        leg: Arc<LegRef>,
+    },
+    /// For the shard.
+    Shard(Command),
+    /// The connector is done with a fork of this leg.
+    Connected { fork: ForkId, outcome: Outcome },
+    /// The leg is on its way here: keep its orders until it has come.
+    Expect,
+    /// Give the leg to that thread.
+    Give { to: usize },
+    /// Here it is.
+    Arrive(Box<Parcel>),
+    /// It had ended before it could come: its orders find nothing.
+    Gone,
+    /// Close all legs, let their forks drain, end the thread. (Of no leg.)
+    Shutdown,
+}
+
+/// An order and the leg it is for.
+pub(crate) struct Letter {
+    pub(crate) leg: LegId,
+    pub(crate) order: Order,
+}
+
+impl Letter {
+    /// To a thread, about no leg.
+    pub(crate) fn shutdown() -> Self {
+        Self {
+            leg: LegId(0),
+            order: Order::Shutdown,
+        }
+    }
+}
+
+/// The mailboxes of all media threads.
+pub(crate) type Threads = Arc<[Arc<Mailbox<Letter>>]>;
+
+/// Orders that may wait for one media thread.
+pub(crate) const MAX_ORDERS: usize = 8192;
+
+/// What handle, connector and media thread share of a leg.
+pub(crate) struct LegRef {
+    pub(crate) id: LegId,
+    pub(crate) label: String,
+    home: Mutex<usize>,
+    stats: Mutex<Option<LegStats>>,
+}
+
+impl LegRef {
+    pub(crate) fn new(id: LegId, label: String, home: usize) -> Self {
+        Self {
+            id,
+            label,
+            home: Mutex::new(home),
+            stats: Mutex::new(None),
+        }
+    }
+
+    /// An order that starts something.
+    pub(crate) fn start(&self, threads: &Threads, order: Order) -> Result<(), MediaError> {
+        let home = self.home();
+        self.post(threads, *home, order)
+    }
+
+    /// An order that ends something, or an answer that must arrive.
+    pub(crate) fn end(&self, threads: &Threads, order: Order) {
+        let home = self.home();
+        let _ = threads[*home].post_end(self.letter(order));
+    }
+
+    /// Bring both legs to one thread (the younger moves), then order something there.
+    pub(crate) fn join(
+        &self,
+        other: &LegRef,
+        threads: &Threads,
+        order: Order,
+    ) -> Result<(), MediaError> {
+        // Always the older first: two joins at once cannot wait for each other.
+        let (older, younger) = if self.id < other.id {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let older_home = older.home();
+        let mut younger_home = younger.home();
+        if *older_home != *younger_home {
+            let to = *older_home;
+            let _ = threads[to].post_end(younger.letter(Order::Expect));
+            let _ = threads[*younger_home].post_end(younger.letter(Order::Give { to }));
+            *younger_home = to;
+        }
+        // As an order of the one that may still be under way.
+        younger.post(threads, *younger_home, order)
+    }
+
+    /// The figures last published.
+    pub(crate) fn stats(&self) -> Option<LegStats> {
+        self.stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Publish figures, unless somebody reads them this very moment: the next come in a second.
+    pub(crate) fn publish(&self, stats: &LegStats) {
+        if let Ok(mut slot) = self.stats.try_lock() {
+            match slot.as_mut() {
+                Some(old) => old.clone_from(stats),
+                None => *slot = Some(stats.clone()),
+            }
+        }
+    }
+
+    fn post(&self, threads: &Threads, thread: usize, order: Order) -> Result<(), MediaError> {
+        match threads[thread].post(self.letter(order)) {
+            Ok(()) => Ok(()),
+            Err(Undelivered { why, .. }) => Err(match why {
+                Refused::Full => MediaError::Busy(thread),
+                Refused::Closed => MediaError::Closed,
+            }),
+        }
+    }
+
+    fn letter(&self, order: Order) -> Letter {
+        Letter {
+            leg: self.id,
+            order,
+        }
+    }
+
+    fn home(&self) -> MutexGuard<'_, usize> {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Orders of legs that are on their way to a thread.
+#[derive(Default)]
+pub(crate) struct Expected(crate::ids::IdMap<LegId, VecDeque<Order>>);
+
+impl Expected {
+    /// The leg will come.
+    pub(crate) fn begin(&mut self, leg: LegId) {
+        self.0.entry(leg).or_default();
+    }
+
+    /// Keep an order if its leg is still under way; otherwise give it back.
+    pub(crate) fn keep(&mut self, leg: LegId, order: Order) -> Option<Order> {
+        match self.0.get_mut(&leg) {
+            Some(kept) => {
+                kept.push_back(order);
+                None
+            }
+            None => Some(order),
+        }
+    }
+
+    /// It has come, or will not: what was kept.
+    pub(crate) fn end(&mut self, leg: LegId) -> VecDeque<Order> {
+        self.0.remove(&leg).unwrap_or_default()
+    }
+}

@@ -1,0 +1,145 @@
+//! Orders are checked once, here: what would break the wire never reaches it.
+
+use bridgetap_media::{ForkTarget, LegMedia};
+
+use crate::error::MediaError;
+
+/// Names and headers go onto the wire as they are, so they must not carry line breaks; the path
+/// must be one, without the blanks that would end it.
+pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
+    let printable = |text: &str| text.bytes().all(|b| (0x21..0x7f).contains(&b));
+    if target.host.is_empty() || !printable(&target.host) {
+        return refuse("fork: host", &target.host, "must be a host name or address");
+    }
+    if target.port == 0 {
+        return refuse("fork: port", "0", "must be 1–65535");
+    }
+    if !target.path.starts_with('/') || !printable(&target.path) {
+        return refuse(
+            "fork: path",
+            &target.path,
+            "must begin with / and be printable ASCII without blanks",
+        );
+    }
+    if target.tracks.is_empty() {
+        return refuse("fork: tracks", "", "must name at least one track");
+    }
+    for (name, value) in &target.headers {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(token) {
+            return refuse(
+                "fork: header name",
+                name,
+                "must be a token (RFC 9110 §5.6.2)",
+            );
+        }
+        // The value stays out of the error: it may be a signature or a token.
+        if !value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return refuse("fork: value of header", name, "must be printable ASCII");
+        }
+    }
+    Ok(())
+}
+
+/// What RTP cannot carry.
+pub(crate) fn check_media(media: &LegMedia) -> Result<(), MediaError> {
+    let types = [
+        Some(media.payload_type),
+        media.telephone_event,
+        media.receive_telephone_event,
+    ];
+    let all = types.into_iter().flatten().chain(media.comfort_noise);
+    for payload_type in all.chain(media.receive.iter().map(|(number, _)| *number)) {
+        if payload_type > 127 {
+            return refuse("payload type", &payload_type.to_string(), "must be 0–127");
+        }
+    }
+    if !(10..=60).contains(&media.ptime_ms) || !media.ptime_ms.is_multiple_of(10) {
+        return refuse(
+            "ptime_ms",
+            &media.ptime_ms.to_string(),
+            "must be 10, 20, 30, 40, 50 or 60",
+        );
+    }
+    Ok(())
+}
+
+/// Keys, and `w` for waiting.
+pub(crate) fn check_digits(digits: &str) -> Result<(), MediaError> {
+    match digits
+        .chars()
+        .find(|c| !"0123456789*#ABCDabcdwW".contains(*c))
+    {
+        Some(other) => refuse("send_dtmf", &other.to_string(), "must be of 0-9 * # A-D w"),
+        None => Ok(()),
+    }
+}
+
+fn refuse(place: &'static str, value: &str, rule: &'static str) -> Result<(), MediaError> {
+    Err(MediaError::Value {
+        place,
+        value: value.to_owned(),
+        rule,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{leg_media, target};
+
+    #[test]
+    fn a_target_that_would_break_the_wire_is_refused_with_its_place() {
+        type Spoil = fn(&mut ForkTarget);
+        let cases: [(Spoil, &str); 9] = [
+            (|t| t.host.clear(), "host"),
+            (|t| t.host = "a b".into(), "host"),
+            (|t| t.host = "a\r\nX: y".into(), "host"),
+            (|t| t.port = 0, "port"),
+            (|t| t.path = "in".into(), "path"),
+            (|t| t.path = "/a b".into(), "path"),
+            (|t| t.tracks.clear(), "tracks"),
+            (|t| t.headers[0].0 = "X Y".into(), "header name"),
+            (|t| t.headers[0].1 = "a\r\nb: c".into(), "value of header"),
+        ];
+        assert!(check_fork(&target("a.test", 443)).is_ok());
+        for (spoil, place) in cases {
+            let mut bad = target("a.test", 443);
+            spoil(&mut bad);
+            let error = check_fork(&bad).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("fork: {place}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_bad_header_stays_out_of_the_error() {
+        let mut bad = target("a.test", 443);
+        bad.headers[0].1 = "secret\n".into();
+        assert!(!check_fork(&bad).unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn media_that_rtp_cannot_carry_is_refused() {
+        let good = leg_media("127.0.0.1:4000".parse().unwrap());
+        assert!(check_media(&good).is_ok());
+        type Spoil = fn(&mut LegMedia);
+        let cases: [(Spoil, &str); 4] = [
+            (|m| m.payload_type = 128, "payload type \"128\""),
+            (|m| m.receive[0].0 = 200, "payload type \"200\""),
+            (|m| m.ptime_ms = 15, "ptime_ms \"15\""),
+            (|m| m.ptime_ms = 70, "ptime_ms \"70\""),
+        ];
+        for (spoil, words) in cases {
+            let mut bad = good.clone();
+            spoil(&mut bad);
+            let error = check_media(&bad).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_keys_can_be_pressed() {
+        assert!(check_digits("0123456789*#ABCDw").is_ok());
+        assert!(check_digits("12x").is_err());
+    }
+}

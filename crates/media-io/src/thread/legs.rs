@@ -1,0 +1,177 @@
+//! Legs coming, going and moving.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bridgetap_media::{Command, ForkId, LegConfig, LegId, MovedLeg, RecordId};
+
+use super::conn::Conn;
+use super::io::{ForkIo, LegIo};
+use super::{MediaThread, Token};
+use crate::files::Recorder;
+use crate::poller::Interest;
+use crate::ports::PortPair;
+use crate::route::{LegRef, Letter, Order};
+
+/// A leg on its way to another thread, with all its sockets, between two packets: what arrives
+/// meanwhile waits in the kernel.
+pub(crate) struct Parcel {
+    leg: MovedLeg,
+    sockets: LegIo,
+    forks: Vec<(ForkId, ForkIo)>,
+    conns: Vec<Conn>,
+    recorders: Vec<(RecordId, Recorder)>,
+}
+
+impl MediaThread {
+    pub(super) fn open_leg(
+        &mut self,
+        config: LegConfig,
+        sockets: PortPair,
+        leg: Arc<LegRef>,
+        now: Instant,
+    ) {
+        let id = leg.id;
+        self.shard
+            .command(now, Command::OpenLeg(config), &mut self.io);
+        self.watch_leg(LegIo::new(leg, sockets), now);
+        if self.stopping_until.is_some() {
+            self.command(Command::CloseLeg { leg: id }, now);
+        }
+    }
+
+    pub(super) fn command(&mut self, command: Command, now: Instant) {
+        match &command {
+            // The one order that is about two legs: it waits until both are here.
+            Command::Bridge { leg, other } => {
+                let (leg, other) = (*leg, *other);
+                let order = Order::Shard(Command::Bridge { leg, other });
+                if self.expected.keep(other, order).is_none() {
+                    return;
+                }
+            }
+            Command::StartFork { leg, fork, .. } => {
+                let io = ForkIo {
+                    leg: *leg,
+                    connecting: true,
+                };
+                self.io.forks.insert(*fork, io);
+            }
+            Command::StartRecord { leg, record, .. } => {
+                self.io.recorders.insert(*record, Recorder::new(*record));
+                if let Some(entry) = self.io.leg_mut(*leg) {
+                    entry.recorded = true;
+                }
+            }
+            _ => {}
+        }
+        self.shard.command(now, command, &mut self.io);
+    }
+
+    /// Clean up behind the shard: sockets of legs that have closed, streams of forks that have.
+    pub(super) fn settle(&mut self, now: Instant) {
+        while let Some(leg) = self.io.closed.pop() {
+            if let Some(key) = self.io.leg_keys.remove(&leg) {
+                self.io.legs.remove(key); // closing a socket takes it out of epoll as well
+            }
+        }
+        while let Some((fork, connecting)) = self.io.ended.pop() {
+            if connecting {
+                self.cancels.push(fork);
+            } else {
+                self.close_stream(fork, now);
+            }
+        }
+    }
+
+    /// Give away the legs that were asked for.
+    pub(super) fn give_legs(&mut self) {
+        for (leg, to) in std::mem::take(&mut self.gives) {
+            let order = match self.pack(leg) {
+                Some(parcel) => Order::Arrive(Box::new(parcel)),
+                None => Order::Gone,
+            };
+            self.mail_out.push((to, Letter { leg, order }));
+        }
+    }
+
+    /// Take in a leg from another thread, then what was ordered for it meanwhile.
+    pub(super) fn arrive(&mut self, parcel: Parcel, now: Instant) {
+        let id = parcel.leg.id();
+        self.io.recorders.extend(parcel.recorders);
+        self.io.forks.extend(parcel.forks);
+        self.watch_leg(parcel.sockets, now);
+        for conn in parcel.conns {
+            // Whether it was said to be ready over there is not known here: look once.
+            self.io.ready.push(conn.fork);
+            self.watch_stream(conn, now);
+        }
+        self.shard.insert_leg(now, parcel.leg, &mut self.io);
+        self.take_kept(id, now);
+        if self.stopping_until.is_some() {
+            self.command(Command::CloseLeg { leg: id }, now);
+        }
+    }
+
+    pub(super) fn take_kept(&mut self, leg: LegId, now: Instant) {
+        for order in self.expected.end(leg) {
+            self.take_order(leg, order, now);
+        }
+    }
+
+    fn watch_leg(&mut self, entry: LegIo, now: Instant) {
+        let id = entry.leg.id;
+        let slot = self.io.legs.vacant_entry();
+        let key = slot.key();
+        let entry = slot.insert(entry);
+        self.io.leg_keys.insert(id, key);
+        let PortPair { rtp, rtcp } = &entry.sockets;
+        let watched = self
+            .poller
+            .add(rtp, Token::Rtp(key).pack(), Interest::Read)
+            .and_then(|()| {
+                self.poller
+                    .add(rtcp, Token::Rtcp(key).pack(), Interest::Read)
+            });
+        if let Err(error) = watched {
+            log::error!(
+                "leg {} ({}): cannot be watched: {error}",
+                id.0,
+                entry.leg.label
+            );
+            self.command(Command::CloseLeg { leg: id }, now);
+        }
+    }
+
+    fn pack(&mut self, leg: LegId) -> Option<Parcel> {
+        let moved = self.shard.take_leg(leg)?;
+        let key = self.io.leg_keys.remove(&leg)?;
+        let sockets = self.io.legs.try_remove(key)?;
+        let _ = self.poller.remove(&sockets.sockets.rtp);
+        let _ = self.poller.remove(&sockets.sockets.rtcp);
+        let (mut forks, mut conns) = (Vec::new(), Vec::new());
+        for fork in moved.forks() {
+            forks.extend(self.io.forks.remove(&fork).map(|io| (fork, io)));
+            let conn = self
+                .io
+                .conn_keys
+                .remove(&fork)
+                .and_then(|key| self.io.conns.try_remove(key));
+            if let Some(conn) = conn {
+                let _ = self.poller.remove(&conn.socket);
+                conns.push(conn);
+            }
+        }
+        let recorders = moved
+            .records()
+            .filter_map(|id| self.io.recorders.remove(&id).map(|recorder| (id, recorder)))
+            .collect();
+        Some(Parcel {
+            leg: moved,
+            sockets,
+            forks,
+            conns,
+            recorders,
+        })
+    }
+}

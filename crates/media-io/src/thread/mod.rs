@@ -1,0 +1,359 @@
+//! A media thread: one epoll loop, one shard, the sockets of its legs and of their streams.
+//!
+//! Nothing here waits for anything but epoll: other threads' mailboxes and the queue up are tried,
+//! and tried again a millisecond later when they are in use. The packet path takes no lock and
+//! allocates nothing but what `rustls` allocates for a record.
+
+mod conn;
+mod forks;
+mod io;
+mod legs;
+mod noise;
+
+use std::collections::VecDeque;
+use std::io::Result as IoResult;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bridgetap_media::{Command, ForkId, LegId, Shard, ShardConfig};
+
+use crate::connector::Connector;
+use crate::counters::{Published, thread_cpu_us};
+use crate::files::Files;
+use crate::mailbox::Mailbox;
+use crate::poller::{Interest, Poller, Ready};
+use crate::route::{Expected, Letter, Order, Threads};
+use crate::up::Up;
+use crate::ws::Heard;
+use conn::Scratch;
+use io::Io;
+pub(crate) use legs::Parcel;
+
+/// What a media thread works with.
+pub(crate) struct ThreadParts {
+    pub(crate) index: usize,
+    pub(crate) shard: ShardConfig,
+    pub(crate) threads: Threads,
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) files: Arc<Files>,
+    pub(crate) up: Arc<dyn Up>,
+    pub(crate) published: Arc<Published>,
+}
+
+/// Start one.
+pub(crate) fn start(parts: ThreadParts) -> IoResult<JoinHandle<()>> {
+    let name = format!("bt-media-{}", parts.index);
+    let thread = MediaThread::new(parts)?;
+    thread::Builder::new()
+        .name(name)
+        .spawn(move || thread.run())
+}
+
+struct MediaThread {
+    parts: ThreadParts,
+    orders: Arc<Mailbox<Letter>>,
+    poller: Poller,
+    shard: Shard,
+    io: Io,
+    expected: Expected,
+    /// Legs to give away once everything they said before is on its way.
+    gives: Vec<(LegId, usize)>,
+    /// Letters to other media threads.
+    mail_out: Vec<(usize, Letter)>,
+    /// Forks that ended while the connector was still at work for them.
+    cancels: Vec<ForkId>,
+    /// Streams whose last frames may not have arrived yet.
+    stopping: Vec<ForkId>,
+    scratch: Scratch,
+    heard: Vec<Heard>,
+    packet: Vec<u8>,
+    next_sweep: Instant,
+    stopping_until: Option<Instant>,
+}
+
+/// The longest datagram that can be RTP; a longer one is dropped.
+const MAX_DATAGRAM: usize = 2048;
+const BELL: u64 = u64::MAX;
+const SWEEP: Duration = Duration::from_secs(1);
+/// When something could not be handed over without waiting.
+const RETRY: Duration = Duration::from_millis(1);
+/// How often a stopped stream is asked whether all has arrived.
+const DRAIN_CHECK: Duration = Duration::from_millis(10);
+
+/// What a token names: a slab key and which socket of it.
+#[derive(Clone, Copy)]
+enum Token {
+    Rtp(usize),
+    Rtcp(usize),
+    Stream(usize),
+}
+
+impl Token {
+    fn pack(self) -> u64 {
+        match self {
+            Token::Rtp(key) => (key as u64) << 2,
+            Token::Rtcp(key) => (key as u64) << 2 | 1,
+            Token::Stream(key) => (key as u64) << 2 | 2,
+        }
+    }
+
+    fn unpack(token: u64) -> Self {
+        let key = (token >> 2) as usize;
+        match token & 3 {
+            0 => Token::Rtp(key),
+            1 => Token::Rtcp(key),
+            _ => Token::Stream(key),
+        }
+    }
+}
+
+impl MediaThread {
+    fn new(parts: ThreadParts) -> IoResult<Self> {
+        let poller = Poller::new()?;
+        let orders = parts.threads[parts.index].clone();
+        poller.add(&*orders, BELL, Interest::Read)?;
+        Ok(Self {
+            orders,
+            poller,
+            shard: Shard::new(parts.shard.clone()),
+            io: Io::default(),
+            expected: Expected::default(),
+            gives: Vec::new(),
+            mail_out: Vec::new(),
+            cancels: Vec::new(),
+            stopping: Vec::new(),
+            scratch: Scratch::new(),
+            heard: Vec::new(),
+            packet: vec![0; MAX_DATAGRAM],
+            next_sweep: Instant::now(),
+            stopping_until: None,
+            parts,
+        })
+    }
+
+    fn run(mut self) {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.round())) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => self.start_over(),
+            }
+        }
+        self.orders.close();
+    }
+
+    /// One wait and what came of it; false when all is done.
+    fn round(&mut self) -> bool {
+        let timeout = self.timeout(Instant::now());
+        let count = match self.poller.wait(timeout) {
+            Ok(count) => count,
+            Err(error) => {
+                log::error!("media thread {}: epoll: {error}", self.parts.index);
+                self.io.end_everything("epoll failed");
+                return false;
+            }
+        };
+        for index in 0..count {
+            if let Some(ready) = self.poller.ready(index) {
+                self.serve(ready);
+            }
+        }
+        let now = Instant::now();
+        if self.shard.next_timeout().is_some_and(|at| at <= now) {
+            self.shard.handle_timeout(now, &mut self.io);
+        }
+        self.pump_ready(now);
+        self.check_stopping(now);
+        if now >= self.next_sweep {
+            self.sweep(now);
+        }
+        self.settle(now);
+        let handed_over = self.hand_over(now);
+        self.publish();
+        !self.is_done(now, handed_over)
+    }
+
+    fn serve(&mut self, ready: Ready) {
+        let now = Instant::now();
+        if ready.token == BELL {
+            return self.take_orders(now);
+        }
+        match Token::unpack(ready.token) {
+            Token::Rtp(key) => self.receive(key, true, now),
+            Token::Rtcp(key) => self.receive(key, false, now),
+            Token::Stream(key) => self.serve_stream(key, ready, now),
+        }
+    }
+
+    /// One datagram; epoll names the socket again while there are more, so that no socket can
+    /// keep the others waiting.
+    fn receive(&mut self, key: usize, rtp: bool, now: Instant) {
+        let Some(entry) = self.io.legs.get(key) else {
+            return;
+        };
+        let leg = entry.leg.id;
+        let socket = if rtp {
+            &entry.sockets.rtp
+        } else {
+            &entry.sockets.rtcp
+        };
+        let Ok((len, from)) = socket.recv_from(&mut self.packet) else {
+            return; // nothing there after all, or an ICMP error that belongs to an earlier packet
+        };
+        self.io.counts.datagrams_received += 1;
+        if len == self.packet.len() {
+            self.io.counts.datagrams_oversize += 1;
+            return;
+        }
+        let Some(packet) = self.packet.get_mut(..len) else {
+            return;
+        };
+        if rtp {
+            self.shard.receive_rtp(now, leg, from, packet, &mut self.io);
+        } else {
+            self.shard
+                .receive_rtcp(now, leg, from, packet, &mut self.io);
+        }
+    }
+
+    fn take_orders(&mut self, now: Instant) {
+        let mut letters = VecDeque::new();
+        self.orders.try_take(&mut letters);
+        for Letter { leg, order } in letters {
+            self.take_order(leg, order, now);
+        }
+    }
+
+    fn take_order(&mut self, leg: LegId, order: Order, now: Instant) {
+        match order {
+            Order::Expect => return self.expected.begin(leg),
+            Order::Arrive(parcel) => return self.arrive(*parcel, now),
+            Order::Gone => return self.take_kept(leg, now),
+            Order::Shutdown => return self.shut_down(now),
+            _ => {}
+        }
+        let Some(order) = self.expected.keep(leg, order) else {
+            return;
+        };
+        match order {
+            Order::Open {
+                config,
+                sockets,
+                leg,
+            } => self.open_leg(config, sockets, leg, now),
+            Order::Shard(command) => self.command(command, now),
+            Order::Connected { fork, outcome } => self.connected(fork, outcome, now),
+            Order::Give { to } => self.gives.push((leg, to)),
+            Order::Expect | Order::Arrive(_) | Order::Gone | Order::Shutdown => {}
+        }
+    }
+
+    /// When to look again without being woken.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if !self.io.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let unsent = !(self.io.outbox.is_empty()
+            && self.io.file_orders.is_empty()
+            && self.mail_out.is_empty()
+            && self.cancels.is_empty()
+            && self.gives.is_empty());
+        let alive = !(self.io.legs.is_empty() && self.io.conns.is_empty());
+        [
+            self.shard
+                .next_timeout()
+                .map(|at| at.saturating_duration_since(now)),
+            alive.then(|| self.next_sweep.saturating_duration_since(now)),
+            unsent.then_some(RETRY),
+            (!self.stopping.is_empty()).then_some(DRAIN_CHECK),
+            self.stopping_until
+                .map(|at| at.saturating_duration_since(now)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Hand over what is for other threads; false when some of it must wait.
+    fn hand_over(&mut self, now: Instant) -> bool {
+        let up = self.parts.up.try_push(now, &mut self.io.outbox);
+        let files = self.parts.files.try_order(&mut self.io.file_orders);
+        let cancels = self.parts.connector.try_cancel(&mut self.cancels);
+        let threads = &self.parts.threads;
+        let mut kept = Vec::new();
+        for (to, letter) in self.mail_out.drain(..) {
+            let mut one = vec![letter];
+            threads[to].try_post_ends(&mut one);
+            kept.extend(one.pop().map(|letter| (to, letter)));
+        }
+        self.mail_out = kept;
+        // A leg goes only after all it has said, so that its events stay in order.
+        if up && files {
+            self.give_legs();
+        }
+        up && files && cancels && self.mail_out.is_empty() && self.gives.is_empty()
+    }
+
+    /// Once a second: what has time.
+    fn sweep(&mut self, now: Instant) {
+        self.next_sweep = now + SWEEP;
+        self.sweep_streams(now);
+        self.io.counts.cpu_us = thread_cpu_us();
+    }
+
+    fn publish(&mut self) {
+        let counts = &mut self.io.counts;
+        counts.rounds += 1;
+        counts.legs = self.shard.leg_count() as u64;
+        counts.forks = self.shard.fork_count() as u64;
+        counts.streams = self.io.conns.len() as u64;
+        self.parts.published.publish(counts);
+    }
+
+    /// Close every leg; their forks drain.
+    fn shut_down(&mut self, now: Instant) {
+        let legs: Vec<_> = self.io.legs.iter().map(|(_, entry)| entry.leg.id).collect();
+        for leg in legs {
+            self.command(Command::CloseLeg { leg }, now);
+        }
+        let patience = self.parts.shard.close_drain + 2 * SWEEP;
+        self.stopping_until = Some(now + patience);
+    }
+
+    fn is_done(&mut self, now: Instant, handed_over: bool) -> bool {
+        let Some(until) = self.stopping_until else {
+            return false;
+        };
+        let empty = self.io.legs.is_empty() && self.io.forks.is_empty() && self.io.conns.is_empty();
+        if empty && handed_over {
+            return true;
+        }
+        if now < until {
+            return false;
+        }
+        self.io
+            .end_everything("the server was closed before the stream had drained");
+        for event in self.io.outbox.drain(..) {
+            self.parts.up.push(now, event);
+        }
+        self.io
+            .file_orders
+            .drain(..)
+            .for_each(|order| self.parts.files.order(order));
+        true
+    }
+
+    /// A fault of ours must not take the other threads' calls along, nor leave ends unsaid.
+    fn start_over(&mut self) {
+        let index = self.parts.index;
+        log::error!("media thread {index}: a fault ended its calls");
+        self.io.counts.faults += 1;
+        self.io
+            .end_everything("a fault in the media thread (see the log)");
+        self.shard = Shard::new(self.parts.shard.clone());
+        self.expected = Expected::default();
+        self.gives.clear();
+    }
+}
