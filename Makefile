@@ -64,7 +64,7 @@ format: $(STAMP) ## rewrite the sources as `make lint` wants them
 
 lock: ## requirements/*.lock from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group checks -o requirements/dev.lock
 
 clean: ## all that was built
 	rm -rf $(VENV) target build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/bridgetap/_engine*.so

@@ -4,16 +4,16 @@ Three objects: `Events` (one bounded queue up), `Sip` (the SIP thread) and `Medi
 threads). Commands return at once: what comes of them arrives as an event. A command on an id
 that is already gone does nothing, because its end is already on its way up as an event.
 
-Headers are lists of `(name, value)` in wire order. Bodies are bytes, never changed on the way.
+_Headers are lists of `(name, value)` in wire order. Bodies are bytes, never changed on the way.
 Addresses are `"host:port"` (IPv6 in brackets). Times are milliseconds unless named otherwise.
 """
 
 from typing import Literal, TypeAlias, final
 
-Headers: TypeAlias = list[tuple[str, str]]
-Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-Codec: TypeAlias = Literal["PCMU", "PCMA", "G722"]
-Track: TypeAlias = Literal["inbound", "outbound"]
+_Headers: TypeAlias = list[tuple[str, str]]
+_Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+_Codec: TypeAlias = Literal["PCMU", "PCMA", "G722"]
+_Track: TypeAlias = Literal["inbound", "outbound"]
 
 class EngineError(Exception):
     """What the core refused, with the place, the value and the rule in its text."""
@@ -28,7 +28,7 @@ class Events:
     def fileno(self) -> int:
         """Readable while there is news: `loop.add_reader(events.fileno(), drain)`."""
 
-    def take(self, limit: int = 512) -> list[Event]:
+    def take(self, limit: int = 512) -> list[_Event]:
         """At most `limit` events, oldest first, in order per dialog, leg and fork."""
 
     def oldest_ms(self) -> int:
@@ -46,7 +46,7 @@ class SipConfig:
         tls_key: str | None = None,
         trusted_ca: str | None = None,
         external_address: str | None = None,
-        local_networks: list[str] = ...,
+        local_networks: list[str] | None = None,
         user_agent: str = "Bridgetap",
         realm: str = "bridgetap",
         max_dialogs: int = 10_000,
@@ -102,8 +102,8 @@ class Sip:
         target: str,
         from_: str,
         to: str,
-        headers: Headers = ...,
-        body: bytes = b"",
+        headers: _Headers = ...,
+        body: bytes = ...,
         content_type: str = "application/sdp",
         credentials: Credentials | None = None,
         route: list[str] = ...,
@@ -115,22 +115,22 @@ class Sip:
         An empty body asks for a delayed offer: then `ack` answers the 2xx."""
 
     def progress(
-        self, dialog: int, *, status: int, reason: str = "", headers: Headers = ..., body: bytes = b"", reliable: bool = False
+        self, dialog: int, *, status: int, reason: str = "", headers: _Headers = ..., body: bytes = ..., reliable: bool = False
     ) -> None:
         """Send a provisional response (101–199) to an incoming call; `reliable` asks for PRACK
         (RFC 3262) and is quietly plain where the caller does not support it."""
 
-    def answer(self, dialog: int, *, body: bytes, content_type: str = "application/sdp", headers: Headers = ...) -> None:
+    def answer(self, dialog: int, *, body: bytes, content_type: str = "application/sdp", headers: _Headers = ...) -> None:
         """200 to an incoming call, repeated until ACK; `CallAcked` follows, or `CallEnded` after 32 s."""
 
-    def reject(self, dialog: int, *, status: int, reason: str = "", headers: Headers = ...) -> None:
+    def reject(self, dialog: int, *, status: int, reason: str = "", headers: _Headers = ...) -> None:
         """A final 3xx–6xx to an incoming call; `CallEnded` follows."""
 
-    def ack(self, dialog: int, *, body: bytes = b"", content_type: str = "application/sdp") -> None:
+    def ack(self, dialog: int, *, body: bytes = ..., content_type: str = "application/sdp") -> None:
         """Acknowledge a 2xx that carried an offer (`CallAnswered.needs_ack`). All others are
         acknowledged by the core."""
 
-    def reoffer(self, dialog: int, *, method: Literal["INVITE", "UPDATE"] = "INVITE", body: bytes = b"", headers: Headers = ...) -> None:
+    def reoffer(self, dialog: int, *, method: Literal["INVITE", "UPDATE"] = "INVITE", body: bytes = ..., headers: _Headers = ...) -> None:
         """Send a re-INVITE or UPDATE with an SDP offer; `ReofferAnswered` follows. 491 is retried
         inside (RFC 3261 §14.1). Waits its turn while another offer is open."""
 
@@ -142,8 +142,8 @@ class Sip:
         target: str = "",
         from_: str = "",
         to: str = "",
-        headers: Headers = ...,
-        body: bytes = b"",
+        headers: _Headers = ...,
+        body: bytes = ...,
         content_type: str = "",
         credentials: Credentials | None = None,
         flow: int | None = None,
@@ -155,11 +155,11 @@ class Sip:
         registration's identity between refreshes."""
 
     def respond(
-        self, request: int, *, status: int, reason: str = "", headers: Headers = ..., body: bytes = b"", content_type: str = "application/sdp"
+        self, request: int, *, status: int, reason: str = "", headers: _Headers = ..., body: bytes = ..., content_type: str = "application/sdp"
     ) -> None:
         """Answer `RegisterReceived`, `RequestReceived` or `ReofferReceived`."""
 
-    def hang_up(self, dialog: int, *, headers: Headers = ...) -> None:
+    def hang_up(self, dialog: int, *, headers: _Headers = ...) -> None:
         """End a dialog whatever its state: CANCEL, BYE, or 487/603 to an unanswered incoming call."""
 
     def refuse_new_calls(self) -> None:
@@ -183,7 +183,7 @@ class IncomingCall:
     to: str
     contact: str
     call_id: str
-    headers: Headers
+    headers: _Headers
     content_type: str
     body: bytes
     transport: Literal["udp", "tcp", "tls"]
@@ -198,7 +198,7 @@ class CallProgress:
     dialog: int
     status: int
     reason: str
-    headers: Headers
+    headers: _Headers
     content_type: str
     body: bytes
     reliable: bool
@@ -209,7 +209,7 @@ class CallAnswered:
     """A 2xx to our INVITE. With `needs_ack` it carries an offer: answer with `Sip.ack`."""
 
     dialog: int
-    headers: Headers
+    headers: _Headers
     content_type: str
     body: bytes
     needs_ack: bool
@@ -236,7 +236,7 @@ class CallEnded:
     cause: Literal["bye", "cancelled", "rejected", "hung-up", "timeout", "transport"]
     status: int
     reason: str
-    headers: Headers
+    headers: _Headers
 
 @final
 class ReofferReceived:
@@ -246,7 +246,7 @@ class ReofferReceived:
     dialog: int
     request: int
     method: Literal["INVITE", "UPDATE"]
-    headers: Headers
+    headers: _Headers
     body: bytes
 
 @final
@@ -269,7 +269,7 @@ class RegisterReceived:
     expires: int | None
     call_id: str
     cseq: int
-    headers: Headers
+    headers: _Headers
     transport: Literal["udp", "tcp", "tls"]
     source: str
     flow: int
@@ -282,7 +282,7 @@ class RequestReceived:
     dialog: int
     request: int
     method: str
-    headers: Headers
+    headers: _Headers
     content_type: str
     body: bytes
 
@@ -293,7 +293,7 @@ class Response:
     request: int
     status: int
     reason: str
-    headers: Headers
+    headers: _Headers
     body: bytes
     flow: int
     local: str
@@ -366,13 +366,13 @@ class LegMedia:
         *,
         remote: str,
         remote_rtcp: str = "",
-        codec: Codec,
+        codec: _Codec,
         payload_type: int,
-        receive: list[tuple[int, Codec]] = ...,
+        receive: list[tuple[int, _Codec]] = ...,
         telephone_event: int | None = None,
         receive_telephone_event: int | None = None,
         comfort_noise: int | None = None,
-        direction: Direction = "sendrecv",
+        direction: _Direction = "sendrecv",
         ptime_ms: int = 20,
         symmetric: bool = True,
         inband_dtmf: bool = False,
@@ -394,7 +394,7 @@ class ForkTarget:
         host: str,
         port: int,
         path: str,
-        tracks: list[Track],
+        tracks: list[_Track],
         parameters: list[tuple[str, str]] = ...,
         headers: list[tuple[str, str]] = ...,
         max_lag_ms: int = 5000,
@@ -434,7 +434,7 @@ class Leg:
     def stop_fork(self, fork: int) -> None:
         """Take no further audio; drain, send `stop`, close. `ForkEnded` follows."""
 
-    def record(self, path: str, *, tracks: list[Track]) -> int:
+    def record(self, path: str, *, tracks: list[_Track]) -> int:
         """Write a WAV (s16le, one channel a track). `RecordEnded` follows `stop_record` or close."""
 
     def stop_record(self, record: int) -> None: ...
@@ -541,7 +541,7 @@ class RecordEnded:
     ms_dropped: int
     error: str
 
-SipEvent: TypeAlias = (
+_SipEvent: TypeAlias = (
     IncomingCall
     | CallProgress
     | CallAnswered
@@ -555,7 +555,7 @@ SipEvent: TypeAlias = (
     | FlowClosed
     | SipNotice
 )
-MediaEvent: TypeAlias = (
+_MediaEvent: TypeAlias = (
     DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | ForkOpened | ForkLagging | ForkEnded | RecordEnded
 )
-Event: TypeAlias = SipEvent | MediaEvent
+_Event: TypeAlias = _SipEvent | _MediaEvent

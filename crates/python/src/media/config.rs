@@ -32,7 +32,7 @@ impl MediaConfig {
     #[new]
     #[pyo3(signature = (
         *, ports = (16384, 32767), threads = 0, trusted_ca = None, system_roots = true, reorder_ms = 40,
-        rtp_timeout_ms = 0, user_agent = "Bridgetap".to_owned(), connect_timeout_ms = 5000,
+        rtp_timeout_ms = 0, user_agent = "Bridgetap", connect_timeout_ms = 5000,
         handshakes_per_second = 200, close_drain_ms = 5000, allow_networks = Vec::new(), deny_networks = Vec::new()
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
@@ -43,7 +43,7 @@ impl MediaConfig {
         system_roots: bool,
         reorder_ms: u64,
         rtp_timeout_ms: u64,
-        user_agent: String,
+        user_agent: &str,
         connect_timeout_ms: u64,
         handshakes_per_second: u32,
         close_drain_ms: u64,
@@ -58,7 +58,7 @@ impl MediaConfig {
                 system_roots,
                 reorder: Duration::from_millis(reorder_ms),
                 rtp_timeout: Duration::from_millis(rtp_timeout_ms),
-                user_agent,
+                user_agent: user_agent.to_owned(),
                 connect_timeout: Duration::from_millis(connect_timeout_ms),
                 handshakes_per_second,
                 close_drain: Duration::from_millis(close_drain_ms),
@@ -80,7 +80,7 @@ impl LegMedia {
     #[pyo3(signature = (
         *, remote, remote_rtcp = "", codec, payload_type, receive = Vec::new(), telephone_event = None,
         receive_telephone_event = None, comfort_noise = None, direction = "sendrecv", ptime_ms = 20, symmetric = true,
-        inband_dtmf = false, cname = String::new()
+        inband_dtmf = false, cname = ""
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -96,7 +96,7 @@ impl LegMedia {
         ptime_ms: u32,
         symmetric: bool,
         inband_dtmf: bool,
-        cname: String,
+        cname: &str,
     ) -> PyResult<Self> {
         let receive: PyResult<Vec<_>> = receive
             .iter()
@@ -118,7 +118,7 @@ impl LegMedia {
                 ptime_ms,
                 symmetric,
                 inband_dtmf,
-                cname,
+                cname: cname.to_owned(),
             },
         })
     }

@@ -13,7 +13,7 @@ impl SipConfig {
     #[new]
     #[pyo3(signature = (
         *, listen, tls_certificate = None, tls_key = None, trusted_ca = None, external_address = None,
-        local_networks = None, user_agent = "Bridgetap".to_owned(), realm = "bridgetap".to_owned(),
+        local_networks = None, user_agent = "Bridgetap", realm = "bridgetap",
         max_dialogs = 10_000, calls_per_second = 500, session_expires_s = 1800, min_se_s = 90,
         name_servers = Vec::new(), trace = None
     ))]
@@ -25,8 +25,8 @@ impl SipConfig {
         trusted_ca: Option<String>,
         external_address: Option<String>,
         local_networks: Option<Vec<String>>,
-        user_agent: String,
-        realm: String,
+        user_agent: &str,
+        realm: &str,
         max_dialogs: usize,
         calls_per_second: u32,
         session_expires_s: u32,
@@ -43,8 +43,8 @@ impl SipConfig {
                 trusted_ca,
                 external_address,
                 local_networks: local_networks.unwrap_or(defaults.local_networks),
-                user_agent,
-                realm,
+                user_agent: user_agent.to_owned(),
+                realm: realm.to_owned(),
                 max_dialogs,
                 calls_per_second,
                 session_expires_s,

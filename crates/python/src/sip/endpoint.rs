@@ -61,18 +61,18 @@ impl Sip {
     }
 
     #[pyo3(signature = (
-        *, target, from_, to, headers = Vec::new(), body = NO_BODY, content_type = "application/sdp".to_owned(),
+        *, target, from_, to, headers = Vec::new(), body = NO_BODY, content_type = "application/sdp",
         credentials = None, route = Vec::new(), flow = None, reliable = "supported"
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn invite(
         &self,
-        target: String,
-        from_: String,
-        to: String,
+        target: &str,
+        from_: &str,
+        to: &str,
         headers: HeaderList,
         body: &[u8],
-        content_type: String,
+        content_type: &str,
         credentials: Option<PyRef<'_, Credentials>>,
         route: Vec<String>,
         flow: Option<u64>,
@@ -99,12 +99,12 @@ impl Sip {
         Ok(self.endpoint.invite(invite).map_err(error::sip)?.0)
     }
 
-    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new(), body = NO_BODY, reliable = false))]
+    #[pyo3(signature = (dialog, *, status, reason = "", headers = Vec::new(), body = NO_BODY, reliable = false))]
     fn progress(
         &self,
         dialog: u64,
         status: u16,
-        reason: String,
+        reason: &str,
         headers: HeaderList,
         body: &[u8],
         reliable: bool,
@@ -119,12 +119,12 @@ impl Sip {
         })
     }
 
-    #[pyo3(signature = (dialog, *, body, content_type = "application/sdp".to_owned(), headers = Vec::new()))]
+    #[pyo3(signature = (dialog, *, body, content_type = "application/sdp", headers = Vec::new()))]
     fn answer(
         &self,
         dialog: u64,
         body: &[u8],
-        content_type: String,
+        content_type: &str,
         headers: HeaderList,
     ) -> PyResult<()> {
         self.command(Command::Answer {
@@ -135,12 +135,12 @@ impl Sip {
         })
     }
 
-    #[pyo3(signature = (dialog, *, status, reason = String::new(), headers = Vec::new()))]
+    #[pyo3(signature = (dialog, *, status, reason = "", headers = Vec::new()))]
     fn reject(
         &self,
         dialog: u64,
         status: u16,
-        reason: String,
+        reason: &str,
         headers: HeaderList,
     ) -> PyResult<()> {
         self.command(Command::Reject {
@@ -151,8 +151,8 @@ impl Sip {
         })
     }
 
-    #[pyo3(signature = (dialog, *, body = NO_BODY, content_type = "application/sdp".to_owned()))]
-    fn ack(&self, dialog: u64, body: &[u8], content_type: String) -> PyResult<()> {
+    #[pyo3(signature = (dialog, *, body = NO_BODY, content_type = "application/sdp"))]
+    fn ack(&self, dialog: u64, body: &[u8], content_type: &str) -> PyResult<()> {
         self.command(Command::Ack {
             dialog: DialogId(dialog),
             body: body.to_vec(),
@@ -176,24 +176,24 @@ impl Sip {
     }
 
     #[pyo3(signature = (
-        *, method, dialog = None, target = String::new(), from_ = String::new(), to = String::new(),
-        headers = Vec::new(), body = NO_BODY, content_type = String::new(), credentials = None, flow = None,
-        call_id = String::new(), cseq = 0
+        *, method, dialog = None, target = "", from_ = "", to = "",
+        headers = Vec::new(), body = NO_BODY, content_type = "", credentials = None, flow = None,
+        call_id = "", cseq = 0
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn request(
         &self,
         method: String,
         dialog: Option<u64>,
-        target: String,
-        from_: String,
-        to: String,
+        target: &str,
+        from_: &str,
+        to: &str,
         headers: HeaderList,
         body: &[u8],
-        content_type: String,
+        content_type: &str,
         credentials: Option<PyRef<'_, Credentials>>,
         flow: Option<u64>,
-        call_id: String,
+        call_id: &str,
         cseq: u32,
     ) -> PyResult<u64> {
         let request = OwnRequest {
@@ -215,17 +215,17 @@ impl Sip {
     }
 
     #[pyo3(signature = (
-        request, *, status, reason = String::new(), headers = Vec::new(), body = NO_BODY,
-        content_type = "application/sdp".to_owned()
+        request, *, status, reason = "", headers = Vec::new(), body = NO_BODY,
+        content_type = "application/sdp"
     ))]
     fn respond(
         &self,
         request: u64,
         status: u16,
-        reason: String,
+        reason: &str,
         headers: HeaderList,
         body: &[u8],
-        content_type: String,
+        content_type: &str,
     ) -> PyResult<()> {
         self.command(Command::Respond {
             request: RequestId(request),
