@@ -85,15 +85,15 @@ impl StreamFramer {
 
     /// The next frame, or `None` until more is pushed.
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
-        if matches!(self.state, State::Start) {
-            if let Some(keep_alive) = self.between_messages() {
-                return Some(keep_alive);
-            }
+        if matches!(self.state, State::Start)
+            && let Some(keep_alive) = self.between_messages()
+        {
+            return Some(keep_alive);
         }
-        if let State::Head { scanned } = self.state {
-            if let Some(broken) = self.in_head(scanned) {
-                return Some(broken);
-            }
+        if let State::Head { scanned } = self.state
+            && let Some(broken) = self.in_head(scanned)
+        {
+            return Some(broken);
         }
         match &self.state {
             State::Body {

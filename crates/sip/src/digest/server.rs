@@ -118,11 +118,10 @@ impl Challenger {
         if u128::from(age) > self.lifetime.as_millis() {
             return Verdict::Stale;
         }
-        let algorithm = match credentials.known_algorithm() {
-            Some(algorithm) if !algorithm.is_session() && !(ha1.is_none() && has_other) => {
-                algorithm
-            }
-            _ => return Verdict::WrongAlgorithm,
+        let lacks_it = ha1.is_none() && has_other;
+        let usable = |algorithm: &Algorithm| !algorithm.is_session() && !lacks_it;
+        let Some(algorithm) = credentials.known_algorithm().filter(usable) else {
+            return Verdict::WrongAlgorithm;
         };
         if !proves(attempt, algorithm, ha1) {
             return Verdict::Wrong;
