@@ -85,12 +85,12 @@ impl Sip {
         ];
         let invite = Invite {
             dialog: DialogId(0), // given by the endpoint
-            target,
-            from: from_,
-            to,
+            target: target.to_owned(),
+            from: from_.to_owned(),
+            to: to.to_owned(),
             headers,
             body: body.to_vec(),
-            content_type,
+            content_type: content_type.to_owned(),
             credentials: credentials.map(|c| c.inner.clone()),
             route,
             flow: flow.map(FlowId),
@@ -112,7 +112,7 @@ impl Sip {
         self.command(Command::Progress {
             dialog: DialogId(dialog),
             status,
-            reason,
+            reason: reason.to_owned(),
             headers,
             body: body.to_vec(),
             reliable,
@@ -130,23 +130,17 @@ impl Sip {
         self.command(Command::Answer {
             dialog: DialogId(dialog),
             body: body.to_vec(),
-            content_type,
+            content_type: content_type.to_owned(),
             headers,
         })
     }
 
     #[pyo3(signature = (dialog, *, status, reason = "", headers = Vec::new()))]
-    fn reject(
-        &self,
-        dialog: u64,
-        status: u16,
-        reason: &str,
-        headers: HeaderList,
-    ) -> PyResult<()> {
+    fn reject(&self, dialog: u64, status: u16, reason: &str, headers: HeaderList) -> PyResult<()> {
         self.command(Command::Reject {
             dialog: DialogId(dialog),
             status,
-            reason,
+            reason: reason.to_owned(),
             headers,
         })
     }
@@ -156,7 +150,7 @@ impl Sip {
         self.command(Command::Ack {
             dialog: DialogId(dialog),
             body: body.to_vec(),
-            content_type,
+            content_type: content_type.to_owned(),
         })
     }
 
@@ -200,15 +194,15 @@ impl Sip {
             request: RequestId(0), // given by the endpoint
             method,
             dialog: dialog.map(DialogId),
-            target,
-            from: from_,
-            to,
+            target: target.to_owned(),
+            from: from_.to_owned(),
+            to: to.to_owned(),
             headers,
             body: body.to_vec(),
-            content_type,
+            content_type: content_type.to_owned(),
             credentials: credentials.map(|c| c.inner.clone()),
             flow: flow.map(FlowId),
-            call_id,
+            call_id: call_id.to_owned(),
             cseq,
         };
         Ok(self.endpoint.request(request).map_err(error::sip)?.0)
@@ -230,10 +224,10 @@ impl Sip {
         self.command(Command::Respond {
             request: RequestId(request),
             status,
-            reason,
+            reason: reason.to_owned(),
             headers,
             body: body.to_vec(),
-            content_type,
+            content_type: content_type.to_owned(),
         })
     }
 
