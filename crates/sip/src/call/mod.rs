@@ -1,7 +1,9 @@
 //! One call: an INVITE, the dialogs it makes, and everything said in them until its one end.
 
+mod answers;
 mod dialog;
 mod in_dialog;
+mod multipart;
 mod offers;
 mod reliable;
 mod resend;
@@ -17,13 +19,17 @@ pub(crate) use session::Terms;
 
 use crate::message::{Request, Response};
 use crate::method::Method;
-use crate::stack::{Core, Journey, JourneyId, Outcome, Owner, Progress, Reply, TxId, compose};
+use crate::stack::{
+    Core, Journey, JourneyId, OurContact, Outcome, Owner, Progress, Reply, TxId, compose,
+};
 use crate::types::{Credentials, DialogId, EndCause, HeaderList, RequestId, SipEvent, Source};
+use answers::SentAck;
 use dialog::Dialog;
+use multipart::sdp_of;
 use offers::Offers;
 pub(crate) use offers::Reoffer;
 use theirs::Theirs;
-use uac::{Dialing, SentAck};
+use uac::Dialing;
 use uas::Ringing;
 use up::Up;
 
@@ -36,8 +42,7 @@ pub(crate) struct Call {
     is_uac: bool,
     /// A registered phone: it is reached where it came from.
     phone: bool,
-    /// The user part of our Contact.
-    user: String,
+    contact: OurContact,
     credentials: Option<Credentials>,
     terms: Terms,
     allows_update: bool,
@@ -194,9 +199,11 @@ impl Call {
         mut request: Request,
         from: &Dialog,
     ) -> JourneyId {
-        request
-            .headers
-            .push("User-Agent", core.config.user_agent.clone());
+        if !request.headers.contains("User-Agent") {
+            request
+                .headers
+                .push("User-Agent", core.config.user_agent.clone());
+        }
         let refreshes = matches!(request.method, Method::Invite | Method::Update);
         self.journeys += 1;
         core.set_out(Journey {
@@ -204,7 +211,7 @@ impl Call {
             request,
             credentials: self.credentials.clone(),
             lookups: from.lookups(),
-            contact: refreshes.then(|| self.user.clone()),
+            contact: refreshes.then(|| self.contact.clone()),
             at: Progress::default(),
         })
     }
@@ -261,6 +268,25 @@ impl Call {
             }
             Phase::Up(up) => Some(&mut up.dialog).filter(|dialog| dialog.remote_tag() == tag),
             Phase::Over => None,
+        }
+    }
+
+    /// Our Contact in a response of `tx`.
+    fn our_contact(&self, core: &Core, tx: TxId, secure: bool) -> String {
+        let to = core.servers.reply_to(tx);
+        to.map_or_else(String::new, |to| {
+            core.contact(&self.contact, to.target(), secure)
+        })
+    }
+
+    /// Remember the session description that is going out: a refresh may have to say it again.
+    fn remember_sdp(&mut self, headers: &HeaderList, content_type: &str, body: &[u8]) {
+        let own = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
+        let sdp = sdp_of(own.map_or(content_type, |(_, value)| value), body);
+        if !sdp.is_empty() {
+            self.sdp = sdp;
         }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::answers::credentials_of;
 use super::session;
-use super::uac::credentials_of;
 use super::up::Owed;
 use super::{Call, Ending, Phase};
 use crate::message::Response;
@@ -105,6 +105,7 @@ impl Call {
         let Some(reoffer) = self.offers.queue.pop_front() else {
             return;
         };
+        self.contact.describe(&reoffer.headers);
         let method = match reoffer.method {
             ReofferMethod::Update if self.allows_update => Method::Update,
             _ => Method::Invite,
@@ -181,9 +182,7 @@ impl Call {
                         self.send_ack(core, &dialog, cseq, &auth, Vec::new(), "");
                     }
                 }
-                if !ours.reoffer.body.is_empty() {
-                    self.sdp.clone_from(&ours.reoffer.body);
-                }
+                self.remember_sdp(&ours.reoffer.headers, "", &ours.reoffer.body);
                 self.tell_reoffer(core, &ours.reoffer, response);
             }
             422 if self.terms.raised_by(&response.headers).is_some() => {

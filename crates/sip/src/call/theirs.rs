@@ -12,7 +12,7 @@ use crate::headers::Headers;
 use crate::method::Method;
 use crate::stack::{Core, Incoming, Reply, ServerUser, TxId, compose};
 use crate::transaction::PATIENCE;
-use crate::types::{ReofferMethod, RequestId, SendTo, SipEvent, Source};
+use crate::types::{ReofferMethod, RequestId, SipEvent, Source};
 use crate::value::SessionExpires;
 
 /// A re-INVITE or UPDATE of theirs that Python has not answered.
@@ -136,9 +136,7 @@ impl Call {
             return self.next_offer(now, core);
         }
         let delayed = !theirs.has_offer && !reply.body.is_empty();
-        if !reply.body.is_empty() {
-            self.sdp.clone_from(&reply.body);
-        }
+        self.remember_sdp(&reply.headers, &reply.content_type, &reply.body);
         let to = core.servers.reply_to(tx);
         let bytes = self.accept(now, core, tx, reply, theirs.refresh);
         if let (Phase::Up(up), Some(to), Method::Invite) = (&mut self.phase, to, theirs.method) {
@@ -237,9 +235,8 @@ impl Call {
         let mut reply = reply
             .with("Allow", compose::ALLOW)
             .with("Supported", "100rel, timer");
-        if let Some(target) = core.servers.reply_to(tx).as_ref().map(SendTo::target) {
-            reply = reply.with("Contact", core.contact(&self.user, target, secure));
-        }
+        self.contact.describe(&reply.headers);
+        reply = reply.with("Contact", self.our_contact(core, tx, secure));
         if let Some(agreed) = refresh.session {
             reply = session_headers(reply, agreed);
             if let Phase::Up(up) = &mut self.phase {

@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use super::dialog::{Beginning, Dialog};
 use super::offers::Offers;
-use super::session;
-use super::up::{Owed, Up};
+
 use super::{Call, Ending, Phase, Terms};
 use crate::headers::Headers;
 use crate::message::{Request, Response};
 use crate::method::Method;
-use crate::stack::{Core, Journey, JourneyId, Outcome, Owner, Progress, compose, user_of};
+use crate::stack::{Core, Journey, JourneyId, OurContact, Outcome, Owner, Progress, compose};
 use crate::transaction::PATIENCE;
-use crate::types::{EndCause, HeaderList, Invite, Lookup, Reliable, SendTo, SipEvent, Source};
+use crate::types::{EndCause, HeaderList, Invite, Lookup, Reliable, SipEvent, Source};
 use crate::value::{CSeq, NameAddr, RAck, Uri, number};
 
 pub(super) struct Dialing {
@@ -21,7 +20,7 @@ pub(super) struct Dialing {
     from: NameAddr,
     target: String,
     /// Our INVITE carried no offer: their 2xx will.
-    wants_offer: bool,
+    pub wants_offer: bool,
     early: Vec<Early>,
     cancel: Cancel,
 }
@@ -43,15 +42,8 @@ enum Cancel {
     },
 }
 
-/// An ACK to a 2xx; its bytes, once located and sent, answer each copy.
-pub(super) struct SentAck {
-    tag: String,
-    cseq: u32,
-    sent: Option<(SendTo, Vec<u8>)>,
-}
-
 /// More forks than this are a fault of somebody's dial plan; they time out by themselves.
-const MAX_FORKS: usize = 16;
+pub(super) const MAX_FORKS: usize = 16;
 
 impl Dialing {
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -63,6 +55,29 @@ impl Dialing {
 
     pub fn dialogs(&mut self) -> impl Iterator<Item = &mut Dialog> {
         self.early.iter_mut().map(|early| &mut early.dialog)
+    }
+
+    /// Python has hung up already.
+    pub fn is_cancelled(&self) -> bool {
+        !matches!(self.cancel, Cancel::No)
+    }
+
+    /// The dialog that a 2xx makes, of its early one if there was one (RFC 3261 §13.2.2.4).
+    pub fn confirm(&self, call_id: &str, to: NameAddr, headers: &Headers, cseq: u32) -> Dialog {
+        let early = self
+            .early
+            .iter()
+            .find(|early| early.dialog.remote.tag() == to.tag());
+        Dialog::begin(Beginning {
+            call_id,
+            local: self.from.clone(),
+            remote: to,
+            local_cseq: early.map_or(cseq, |early| early.dialog.local_cseq),
+            remote_cseq: early.and_then(|early| early.dialog.remote_cseq),
+            headers,
+            otherwise: &self.target,
+            is_uac: true,
+        })
     }
 
     /// Whether the early dialog with that remote tag has its offer answered.
@@ -128,14 +143,15 @@ impl Call {
         compose::add_custom(headers, &invite.headers);
         compose::add_body(headers, &invite.headers, &invite.content_type, &invite.body);
         request.body.clone_from(&invite.body);
-        let user = user_of(&from.uri);
+        let mut contact = OurContact::of(&from.uri);
+        contact.describe(&invite.headers);
         let lookup = invite.flow.map_or(Lookup::Uri(hop), Lookup::Flow);
         let journey = core.set_out(Journey {
             owner: Owner::Invite(invite.dialog),
             request,
             credentials: invite.credentials.clone(),
             lookups: VecDeque::from([lookup]),
-            contact: Some(user.clone()),
+            contact: Some(contact.clone()),
             at: Progress::default(),
         });
         let dialing = Dialing {
@@ -146,24 +162,26 @@ impl Call {
             early: Vec::new(),
             cancel: Cancel::No,
         };
-        Ok(Call {
+        let mut call = Call {
             id: invite.dialog,
             call_id,
             local_tag: tag,
             phase: Phase::Dialing(dialing),
             is_uac: true,
             phone: invite.flow.is_some(),
-            user,
+            contact,
             credentials: invite.credentials,
             terms,
             allows_update: false,
-            sdp: invite.body,
+            sdp: Vec::new(),
             acks: Vec::new(),
             offers: Offers::default(),
             theirs: None,
             open: Vec::new(),
             journeys: 1,
-        })
+        };
+        call.remember_sdp(&invite.headers, &invite.content_type, &invite.body);
+        Ok(call)
     }
 
     pub(super) fn invite_outcome(
@@ -299,172 +317,6 @@ impl Call {
         }
     }
 
-    /// A 2xx: the first makes the call, a copy of it is acknowledged again, one of another fork is
-    /// acknowledged and hung up (RFC 3261 §13.2.2.4).
-    fn success(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        journey: JourneyId,
-        response: Response,
-        source: &Source,
-    ) {
-        let Some(to) = response
-            .headers
-            .get("To")
-            .and_then(|to| NameAddr::parse(to).ok())
-        else {
-            return;
-        };
-        let tag = to.tag().unwrap_or_default().to_owned();
-        let cseq = core.cseq_of(journey);
-        if self.acknowledge_again(core, &tag, cseq) {
-            return;
-        }
-        let auth = credentials_of(core, journey);
-        if !matches!(self.phase, Phase::Dialing(_)) {
-            let answered = matches!(&self.phase, Phase::Up(up) if up.dialog.remote_tag() == tag);
-            if !answered && self.acks.len() < MAX_FORKS {
-                self.refuse_fork(core, to, cseq, &response, &auth);
-            }
-            return;
-        }
-        let Phase::Dialing(mut dialing) = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return;
-        };
-        let early = dialing
-            .early
-            .iter()
-            .find(|early| early.dialog.remote_tag() == tag);
-        let mut dialog = Dialog::begin(Beginning {
-            call_id: &self.call_id,
-            local: dialing.from.clone(),
-            remote: to,
-            local_cseq: early.map_or(cseq, |early| early.dialog.local_cseq),
-            remote_cseq: early.and_then(|early| early.dialog.remote_cseq),
-            headers: &response.headers,
-            otherwise: &dialing.target,
-            is_uac: true,
-        });
-        dialog.reach_by(source, self.phone);
-        self.allows_update = response.headers.has_token("Allow", "UPDATE");
-        let hung_up = !matches!(dialing.cancel, Cancel::No);
-        dialing.early.clear();
-        let needs_ack = dialing.wants_offer && !hung_up && !response.body.is_empty();
-        let owed = needs_ack.then(|| Owed {
-            cseq,
-            auth: auth.clone(),
-        });
-        if owed.is_none() {
-            self.send_ack(core, &dialog, cseq, &auth, Vec::new(), "");
-        }
-        let session = session::agreed(now, &response.headers);
-        if hung_up {
-            self.bye(core, &mut dialog, &HeaderList::new());
-            self.phase = Phase::Dialing(dialing); // for `end`, which tells once
-            return self.end(now, core, EndCause::HungUp, Ending::status(response.status));
-        }
-        self.phase = Phase::Up(Box::new(Up::new(dialog, session).owing(owed)));
-        core.emit(SipEvent::CallAnswered {
-            dialog: self.id,
-            content_type: response
-                .headers
-                .get("Content-Type")
-                .unwrap_or_default()
-                .to_owned(),
-            contact: response
-                .headers
-                .values("Contact")
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            headers: response.headers.to_list(),
-            body: response.body,
-            needs_ack,
-            source: source.remote,
-        });
-    }
-
-    fn refuse_fork(
-        &mut self,
-        core: &mut Core,
-        to: NameAddr,
-        cseq: u32,
-        response: &Response,
-        auth: &HeaderList,
-    ) {
-        let from = response
-            .headers
-            .get("From")
-            .and_then(|from| NameAddr::parse(from).ok());
-        let Some(local) = from else { return };
-        let mut dialog = Dialog::begin(Beginning {
-            call_id: &self.call_id,
-            local,
-            otherwise: &to.uri.clone(),
-            remote: to,
-            local_cseq: cseq,
-            remote_cseq: None,
-            headers: &response.headers,
-            is_uac: true,
-        });
-        self.send_ack(core, &dialog, cseq, auth, Vec::new(), "");
-        self.bye(core, &mut dialog, &HeaderList::new());
-    }
-
-    /// ACK for a 2xx, with the credentials of its INVITE (§13.2.2.4).
-    pub(super) fn send_ack(
-        &mut self,
-        core: &mut Core,
-        dialog: &Dialog,
-        cseq: u32,
-        auth: &HeaderList,
-        body: Vec<u8>,
-        content_type: &str,
-    ) {
-        let mut request = dialog.request_numbered(Method::Ack, cseq);
-        auth.iter()
-            .for_each(|(name, value)| request.headers.push(name, value));
-        compose::add_body(&mut request.headers, &[], content_type, &body);
-        request.body = body;
-        let tag = dialog.remote_tag().to_owned();
-        if self.acks.len() >= 2 * MAX_FORKS {
-            self.acks.remove(0);
-        }
-        self.acks.push(SentAck {
-            tag: tag.clone(),
-            cseq,
-            sent: None,
-        });
-        self.set_out(core, Owner::Ack(self.id, tag, cseq), request, dialog);
-    }
-
-    pub(super) fn ack_sent(&mut self, tag: &str, cseq: u32, to: SendTo, bytes: Vec<u8>) {
-        let ack = self
-            .acks
-            .iter_mut()
-            .find(|ack| ack.tag == tag && ack.cseq == cseq);
-        if let Some(ack) = ack {
-            ack.sent = Some((to, bytes));
-        }
-    }
-
-    /// A further copy of a 2xx that we have acknowledged.
-    pub(super) fn acknowledge_again(&mut self, core: &mut Core, tag: &str, cseq: u32) -> bool {
-        let Some(ack) = self
-            .acks
-            .iter()
-            .find(|ack| ack.tag == tag && ack.cseq == cseq)
-        else {
-            return false;
-        };
-        if let Some((to, bytes)) = &ack.sent {
-            core.stats.retransmissions += 1;
-            core.send(to.clone(), bytes.clone());
-        }
-        true
-    }
-
     pub(super) fn give_up_dialing(&mut self, now: Instant, core: &mut Core, headers: HeaderList) {
         let Phase::Dialing(dialing) = &mut self.phase else {
             return;
@@ -561,17 +413,5 @@ fn routes(list: &[String]) -> Result<Vec<NameAddr>, String> {
             }
             Ok(route)
         })
-        .collect()
-}
-
-/// The credentials our INVITE went out with.
-pub(super) fn credentials_of(core: &Core, journey: JourneyId) -> HeaderList {
-    let names = ["Authorization", "Proxy-Authorization"];
-    let Some(journey) = core.journeys.get(journey) else {
-        return HeaderList::new();
-    };
-    let all = journey.request.headers.iter();
-    let ours = all.filter(|(name, _)| names.iter().any(|n| name.eq_ignore_ascii_case(n)));
-    ours.map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

@@ -9,7 +9,7 @@ use super::resend::Resend;
 use super::session;
 use super::up::{Unacked, Up};
 use super::{Call, Ending, Phase, Terms};
-use crate::stack::{Core, Incoming, Reply, ServerUser, TxId, back_to, compose, user_of};
+use crate::stack::{Core, Incoming, OurContact, Reply, ServerUser, TxId, compose};
 use crate::types::{DialogId, EndCause, HeaderList, Identity, IncomingCall, SipEvent};
 use crate::value::{RAck, SessionExpires, number};
 
@@ -22,7 +22,7 @@ pub(super) struct Ringing {
     cseq: u32,
     prack: Prack,
     has_offer: bool,
-    contact: String,
+    secure: bool,
     session: Option<SessionExpires>,
     /// A 2xx that waits for a PRACK (RFC 3262 §3).
     held: Option<Reply>,
@@ -81,7 +81,7 @@ impl Call {
         });
         let phone = matches!(identity, Identity::User(_));
         dialog.reach_by(&incoming.source, phone);
-        let user = user_of(&request.uri);
+
         let secure = request
             .uri
             .get(..5)
@@ -101,7 +101,7 @@ impl Call {
             cseq: incoming.cseq.number,
             prack,
             has_offer: !request.body.is_empty(),
-            contact: core.contact(&user, &back_to(&incoming.source), secure),
+            secure,
             session,
             held: None,
             status: 183,
@@ -115,7 +115,7 @@ impl Call {
             phase: Phase::Ringing(Box::new(ringing)),
             is_uac: false,
             phone,
-            user,
+            contact: OurContact::of(&request.uri),
             credentials: None,
             terms: Terms::new(core.config.session_expires_s, core.config.min_se_s),
             allows_update: headers.has_token("Allow", "UPDATE"),
@@ -134,6 +134,12 @@ impl Call {
 
     /// `Sip.progress`
     pub fn progress(&mut self, now: Instant, core: &mut Core, mut reply: Reply, reliable: bool) {
+        let Phase::Ringing(ringing) = &self.phase else {
+            return;
+        };
+        let (tx, secure) = (ringing.tx, ringing.secure);
+        self.contact.describe(&reply.headers);
+        let contact = self.our_contact(core, tx, secure);
         let Phase::Ringing(ringing) = &mut self.phase else {
             return;
         };
@@ -142,9 +148,7 @@ impl Call {
         } else {
             183
         };
-        reply = reply
-            .with("Contact", ringing.contact.clone())
-            .with("Allow", compose::ALLOW);
+        reply = reply.with("Contact", contact).with("Allow", compose::ALLOW);
         ringing.status = reply.status;
         ringing.remind_at = now + REMINDER;
         // An offer of ours in a reliable response would be answered in its PRACK, which Python never
@@ -169,6 +173,12 @@ impl Call {
 
     /// `Sip.answer`
     pub fn answer(&mut self, now: Instant, core: &mut Core, reply: Reply) {
+        let Phase::Ringing(ringing) = &self.phase else {
+            return;
+        };
+        let (tx, secure) = (ringing.tx, ringing.secure);
+        self.contact.describe(&reply.headers);
+        let contact = self.our_contact(core, tx, secure);
         let Phase::Ringing(ringing) = &mut self.phase else {
             return;
         };
@@ -176,7 +186,7 @@ impl Call {
             status: 200,
             ..reply
         }
-        .with("Contact", ringing.contact.clone())
+        .with("Contact", contact)
         .with("Allow", compose::ALLOW)
         .with("Supported", "100rel, timer");
         if let Some(session) = ringing.session {
@@ -289,7 +299,7 @@ impl Call {
         ringing.reliable.stop();
         let to = core.servers.reply_to(ringing.tx);
         let delayed = !ringing.has_offer && !reply.body.is_empty();
-        self.sdp.clone_from(&reply.body);
+        self.remember_sdp(&reply.headers, &reply.content_type, &reply.body);
         let bytes = core.respond(now, ringing.tx, reply);
         let session = ringing
             .session

@@ -90,7 +90,7 @@ impl Call {
         };
         let Some(owed) = up.owed.take() else { return };
         let dialog = up.dialog.clone();
-        self.sdp.clone_from(&body);
+        self.remember_sdp(&HeaderList::new(), content_type, &body);
         self.send_ack(core, &dialog, owed.cseq, &owed.auth, body, content_type);
         self.next_offer(now, core);
     }

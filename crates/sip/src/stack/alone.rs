@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::contact::OurContact;
 use super::journey::{Journey, News, Outcome, Owner, Progress};
 use super::server::{Reply, ServerUser};
-use super::{Pending, Stack, TxId, compose, user_of};
+use super::{Pending, Stack, TxId, compose};
 use crate::call::tell_response;
 use crate::message::{Request, Response};
 use crate::method::Method;
@@ -130,7 +131,7 @@ impl Stack {
         compose::add_body(headers, &own.headers, &own.content_type, &own.body);
         // A REGISTER without Contact asks what is registered, but Python cannot know our address:
         // it gets our Contact unless it names its own.
-        let contact = (!headers.contains("Contact")).then(|| user_of(&from.uri));
+        let contact = (!headers.contains("Contact")).then(|| OurContact::of(&from.uri));
         request.body = own.body;
         self.core.set_out(Journey {
             owner: Owner::Alone(own.request),

@@ -10,10 +10,14 @@ use crate::value::CSeq;
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER";
 /// Extensions we know; any other in Require is answered 420.
-pub(crate) const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+/// Those of SIPREC (RFC 7866) mean nothing to the stack, but something to Python.
+pub(crate) const EXTENSIONS: [&str; 4] = ["100rel", "timer", "siprec", "record-aware"];
+
+/// Headers of which there is one: Python's takes the place of ours.
+const OVERRULED: [&str; 4] = ["Max-Forwards", "User-Agent", "Server", "Allow"];
 
 /// Headers that hold the protocol together: the stack's alone.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 15] = [
     "Via",
     "From",
     "To",
@@ -23,25 +27,21 @@ const RESERVED: [&str; 20] = [
     "Record-Route",
     "Content-Length",
     "Content-Type",
-    "Require",
-    "Supported",
-    "Allow",
     "RSeq",
     "RAck",
     "Session-Expires",
     "Min-SE",
     "Authorization",
     "Proxy-Authorization",
-    "User-Agent",
-    "Server",
 ];
 
-/// Add Python's headers, the reserved ones left out. A Contact is taken where we have none.
+/// Add Python's headers, the reserved ones left out. A Contact is taken where we have none; a
+/// Require or Supported stands beside ours.
 pub(crate) fn add_custom(headers: &mut Headers, custom: &[(String, String)]) {
     let has_contact = headers.contains("Contact");
     for (name, value) in custom {
         let reserved = RESERVED.iter().any(|r| name.eq_ignore_ascii_case(r));
-        if name.eq_ignore_ascii_case("Max-Forwards") {
+        if OVERRULED.iter().any(|o| name.eq_ignore_ascii_case(o)) {
             headers.set(name, value);
         } else if !(reserved || has_contact && name.eq_ignore_ascii_case("Contact")) {
             headers.push(name, value);

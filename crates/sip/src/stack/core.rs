@@ -9,11 +9,7 @@ use super::journey::{Journeys, News};
 use super::server::Servers;
 use super::{Stats, TxId};
 use crate::config::Config;
-use crate::types::{
-    Authenticator, DialogId, Entropy, Output, RequestId, SendId, SendTo, SipEvent, Source, Target,
-    Transport,
-};
-use crate::value::Uri;
+use crate::types::{Authenticator, DialogId, Entropy, Output, RequestId, SendId, SendTo, SipEvent};
 
 /// A request of theirs that Python has to answer.
 #[derive(Clone, Copy, Debug)]
@@ -106,42 +102,9 @@ impl Core {
         self.send_for(TxId::NOBODY, to, bytes);
     }
 
-    /// Our Contact toward `target`, as a name-addr.
-    pub fn contact(&self, user: &str, target: &Target, secure: bool) -> String {
-        let address = self.config.addresses.advertised(target);
-        let user = if user.is_empty() {
-            String::new()
-        } else {
-            format!("{user}@")
-        };
-        match target.transport {
-            Transport::Tls if secure => format!("<sips:{user}{address}>"),
-            Transport::Udp => format!("<sip:{user}{address}>"),
-            transport => format!("<sip:{user}{address};transport={}>", transport.name()),
-        }
-    }
-
     /// More transactions than calls can need: somebody floods us.
     pub fn is_crowded(&self) -> bool {
-        self.servers.len() + self.clients.len() > 1000 + 8 * self.config.max_dialogs
+        self.servers.len() + self.clients.len() + self.journeys.len()
+            > 1000 + 8 * self.config.max_dialogs
     }
-}
-
-/// The way back to where a request came from, as a request would go it.
-pub(crate) fn back_to(source: &Source) -> Target {
-    Target {
-        flow: Some(source.flow),
-        transport: source.transport,
-        remote: source.remote,
-        local: source.local,
-        tls_name: None,
-    }
-}
-
-/// The user part of a URI, to be used again in a Contact.
-pub(crate) fn user_of(uri: &str) -> String {
-    Uri::parse(uri)
-        .ok()
-        .and_then(|uri| uri.user)
-        .unwrap_or_default()
 }

@@ -25,7 +25,10 @@ impl Stack {
             .get("CSeq")
             .and_then(|text| CSeq::parse(text).ok());
         let parties = ["From", "To"].iter().all(|name| {
-            response.headers.get(name).is_some_and(|value| NameAddr::parse(value).is_ok())
+            response
+                .headers
+                .get(name)
+                .is_some_and(|value| NameAddr::parse(value).is_ok())
         });
         let (Some(via), Some(cseq), true) = (via, cseq, parties) else {
             return self.note_malformed(source, "response without a good Via, CSeq, From or To");

@@ -2,6 +2,7 @@
 
 mod alone;
 mod client;
+mod contact;
 mod core;
 mod deadlines;
 mod inbound;
@@ -9,13 +10,15 @@ mod incoming;
 mod journey;
 mod server;
 mod stats;
+mod travel;
 
 pub(crate) mod compose;
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-pub(crate) use self::core::{Core, Pending, back_to, user_of};
+pub(crate) use self::core::{Core, Pending};
+pub(crate) use contact::OurContact;
 pub(crate) use incoming::Incoming;
 pub(crate) use journey::{Journey, JourneyId, Outcome, Owner, Progress};
 pub(crate) use server::{Reply, ServerUser};

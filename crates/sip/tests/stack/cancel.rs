@@ -10,10 +10,22 @@ fn a_ringing_call_is_cancelled() {
     let mut world = World::pair();
     let ours = world.call(0, 1);
     world.run_ms(20);
-    let headers = vec![("Reason".to_owned(), "SIP;cause=200;text=\"elsewhere\"".to_owned())];
-    world.command(0, Command::HangUp { dialog: ours, headers: headers.clone() });
+    let headers = vec![(
+        "Reason".to_owned(),
+        "SIP;cause=200;text=\"elsewhere\"".to_owned(),
+    )];
+    world.command(
+        0,
+        Command::HangUp {
+            dialog: ours,
+            headers: headers.clone(),
+        },
+    );
     world.run_ms(50);
-    assert_eq!(world.ladder(), ["INVITE", "100", "CANCEL", "200", "487", "ACK"]);
+    assert_eq!(
+        world.ladder(),
+        ["INVITE", "100", "CANCEL", "200", "487", "ACK"]
+    );
     assert_eq!(world.ends(0), [(EndCause::HungUp, 487)]);
     assert_eq!(world.ends(1), [(EndCause::Cancelled, 487)]);
     let told = |e: &SipEvent| matches!(e, SipEvent::CallEnded { headers: h, .. } if h.contains(&headers[0]));
@@ -33,7 +45,10 @@ fn cancel_waits_for_the_first_provisional() {
     assert_eq!(world.heard(wire), ["INVITE"]);
     world.wire_answers(wire, "INVITE", 180, "t", &[]);
     assert_eq!(world.heard(wire), ["INVITE", "CANCEL"]);
-    let (invite, cancel) = (world.heard_last(wire, "INVITE"), world.heard_last(wire, "CANCEL"));
+    let (invite, cancel) = (
+        world.heard_last(wire, "INVITE"),
+        world.heard_last(wire, "CANCEL"),
+    );
     assert_eq!(header(&invite, "Via"), header(&cancel, "Via"));
     assert_eq!(header(&cancel, "CSeq"), "1 CANCEL");
     // It never answers: after 64·T1 the call counts as ended.
@@ -134,7 +149,10 @@ fn the_caller_may_end_an_early_dialog_with_bye() {
     world.inject(wire, 0, &request("INVITE sip:us@h", wire, "1", "", ""));
     world.command(0, progress(world.incoming(0), 180, b"", false));
     world.run_ms(20);
-    let to = format!("To: {}\nCSeq: 2 BYE", header(&world.heard_last(wire, "180"), "To"));
+    let to = format!(
+        "To: {}\nCSeq: 2 BYE",
+        header(&world.heard_last(wire, "180"), "To")
+    );
     world.inject(wire, 0, &request("BYE sip:us@h", wire, "2", &to, ""));
     world.run_ms(20);
     assert_eq!(world.heard(wire), ["100", "180", "200", "487"]);

@@ -38,11 +38,17 @@ fn the_second_200_is_acknowledged_and_hung_up() {
     world.wire_answers(wire, "INVITE", 200, "two", &[]);
     assert_eq!(world.heard(wire), ["INVITE", "ACK", "ACK", "BYE"]);
     assert!(header(&world.heard_last(wire, "BYE"), "To").contains("tag=two"));
-    assert_eq!(world.count(0, |e| matches!(e, SipEvent::CallAnswered { .. })), 1);
+    assert_eq!(
+        world.count(0, |e| matches!(e, SipEvent::CallAnswered { .. })),
+        1
+    );
     // Copies of either are acknowledged again, and hung up no second time.
     world.wire_answers(wire, "INVITE", 200, "two", &[]);
     world.wire_answers(wire, "INVITE", 200, "one", &[]);
-    assert_eq!(world.heard(wire), ["INVITE", "ACK", "ACK", "BYE", "ACK", "ACK"]);
+    assert_eq!(
+        world.heard(wire),
+        ["INVITE", "ACK", "ACK", "BYE", "ACK", "ACK"]
+    );
     world.wire_answers(wire, "BYE", 200, "", &[]);
     world.hang_up(0, call);
     world.run_ms(20);
@@ -74,9 +80,20 @@ fn more_forks_than_anybody_dials_are_left_to_time_out() {
     for fork in 0..40 {
         world.wire_answers(wire, "INVITE", 200, &format!("f{fork}"), &[]);
     }
-    assert_eq!(world.count(0, |e| matches!(e, SipEvent::CallProgress { .. })), 16);
-    let byes: BTreeSet<&str> = world.wires[&wire].iter().filter(|m| is(m, "BYE")).map(|m| header(m, "To")).collect();
-    assert_eq!(byes.len(), 15, "16 forks are known, one of them is the call");
+    assert_eq!(
+        world.count(0, |e| matches!(e, SipEvent::CallProgress { .. })),
+        16
+    );
+    let byes: BTreeSet<&str> = world.wires[&wire]
+        .iter()
+        .filter(|m| is(m, "BYE"))
+        .map(|m| header(m, "To"))
+        .collect();
+    assert_eq!(
+        byes.len(),
+        15,
+        "16 forks are known, one of them is the call"
+    );
     world.wires.remove(&wire);
     world.assert_idle_after_end(0);
 }

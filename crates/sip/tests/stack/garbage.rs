@@ -11,31 +11,71 @@ fn busy() -> (World, Vec<Vec<u8>>) {
     let mut world = World::pair();
     world.established();
     let wire = world.add_wire(9);
-    let invite = request("INVITE sip:us@h", wire, "ring", "Supported: 100rel, timer", "sdp");
+    let invite = request(
+        "INVITE sip:us@h",
+        wire,
+        "ring",
+        "Supported: 100rel, timer",
+        "sdp",
+    );
     world.inject(wire, 0, &invite);
     let ringing = world.incoming(0);
     world.command(0, progress(ringing, 183, SDP, true));
     world.call_uri(0, "sip:x@127.0.0.9", |_| {});
     world.run_ms(20);
     let early = world.heard_last(wire, "183");
-    let dialled = world.wires[&wire].iter().rfind(|m| is(m, "INVITE")).unwrap().clone();
+    let dialled = world.wires[&wire]
+        .iter()
+        .rfind(|m| is(m, "INVITE"))
+        .unwrap()
+        .clone();
     let to = format!("To: {}", header(&early, "To"));
-    let rack = format!("{to}\nCSeq: 2 PRACK\nRAck: {} 1 INVITE", header(&early, "RSeq"));
-    let reliable = [("Require", "100rel"), ("RSeq", "5"), ("Contact", "<sip:t@127.0.0.9>")];
+    let rack = format!(
+        "{to}\nCSeq: 2 PRACK\nRAck: {} 1 INVITE",
+        header(&early, "RSeq")
+    );
+    let reliable = [
+        ("Require", "100rel"),
+        ("RSeq", "5"),
+        ("Contact", "<sip:t@127.0.0.9>"),
+    ];
     let mut seeds = vec![
         invite,
         request("CANCEL sip:us@h", wire, "ring", "", ""),
         request("PRACK sip:us@h", wire, "pr", &rack, ""),
-        request("BYE sip:us@h", wire, "by", &format!("{to}\nCSeq: 3 BYE"), ""),
-        request("UPDATE sip:us@h", wire, "up", &format!("{to}\nCSeq: 4 UPDATE"), "sdp"),
+        request(
+            "BYE sip:us@h",
+            wire,
+            "by",
+            &format!("{to}\nCSeq: 3 BYE"),
+            "",
+        ),
+        request(
+            "UPDATE sip:us@h",
+            wire,
+            "up",
+            &format!("{to}\nCSeq: 4 UPDATE"),
+            "sdp",
+        ),
         request("REGISTER sip:us@h", wire, "rg", "Expires: 60", ""),
         request("OPTIONS sip:us@h", wire, "op", "", ""),
         response(&dialled, 183, "t", &reliable, SDP),
         response(&dialled, 200, "t", &reliable[2..], SDP),
-        response(&dialled, 407, "t", &[("Proxy-Authenticate", "Digest realm=x")], b""),
+        response(
+            &dialled,
+            407,
+            "t",
+            &[("Proxy-Authenticate", "Digest realm=x")],
+            b"",
+        ),
     ];
     // What the two of us said to each other, as if somebody listened and said it again.
-    seeds.extend(world.log.iter().map(|(_, _, _, message)| message.to_bytes()));
+    seeds.extend(
+        world
+            .log
+            .iter()
+            .map(|(_, _, _, message)| message.to_bytes()),
+    );
     (world, seeds)
 }
 
@@ -51,8 +91,27 @@ enum Bend {
 
 fn bend() -> impl Strategy<Value = Bend> {
     let word = prop::sample::select(vec![
-        "\r\n", "\r\n\r\n", ",", ";", "\"", "<", ">", "@", ":", "[", "]", "%", "\0", "é", "-1", "4294967296", "tag=",
-        ";lr", "SIP/2.0", "z9hG4bK", " ",
+        "\r\n",
+        "\r\n\r\n",
+        ",",
+        ";",
+        "\"",
+        "<",
+        ">",
+        "@",
+        ":",
+        "[",
+        "]",
+        "%",
+        "\0",
+        "é",
+        "-1",
+        "4294967296",
+        "tag=",
+        ";lr",
+        "SIP/2.0",
+        "z9hG4bK",
+        " ",
     ]);
     prop_oneof![
         (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Bend::Flip(at, byte)),
@@ -77,7 +136,11 @@ fn bent(seed: &[u8], bends: &[Bend]) -> Vec<u8> {
             }
             Bend::Cut(n) => bytes.truncate(at(*n)),
             Bend::Repeat(n, times) => {
-                let tail = bytes[at(*n).min(bytes.len())..].iter().take(9).copied().collect::<Vec<u8>>();
+                let tail = bytes[at(*n).min(bytes.len())..]
+                    .iter()
+                    .take(9)
+                    .copied()
+                    .collect::<Vec<u8>>();
                 let at = at(*n);
                 bytes.splice(at..at, tail.repeat(*times));
             }
@@ -86,7 +149,10 @@ fn bent(seed: &[u8], bends: &[Bend]) -> Vec<u8> {
                 bytes.splice(at..at, word.iter().copied());
             }
             Bend::DropLine(n) | Bend::TwinLine(n) => {
-                let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+                let mut lines: Vec<Vec<u8>> = bytes
+                    .split_inclusive(|b| *b == b'\n')
+                    .map(<[u8]>::to_vec)
+                    .collect();
                 let at = n % lines.len().max(1);
                 if !lines.is_empty() {
                     let line = lines.remove(at);

@@ -8,7 +8,12 @@ use crate::world::*;
 const HOLD: &[u8] = b"v=0\r\na=sendonly\r\n";
 
 fn reoffer(dialog: DialogId, method: ReofferMethod, body: &[u8]) -> Command {
-    Command::Reoffer { dialog, method, body: body.to_vec(), headers: vec![] }
+    Command::Reoffer {
+        dialog,
+        method,
+        body: body.to_vec(),
+        headers: vec![],
+    }
 }
 
 /// Node answers the last re-offer it was told of.
@@ -16,7 +21,17 @@ fn respond(world: &mut World, node: usize, status: u16, body: &[u8]) {
     let request = open_reoffer(world, node);
     let (reason, headers, content_type) = (String::new(), vec![], "application/sdp".to_owned());
     let body = body.to_vec();
-    world.command(node, Command::Respond { request, status, reason, headers, body, content_type });
+    world.command(
+        node,
+        Command::Respond {
+            request,
+            status,
+            reason,
+            headers,
+            body,
+            content_type,
+        },
+    );
     world.run_ms(30);
 }
 
@@ -50,8 +65,7 @@ fn hold_by_re_invite_and_by_update_from_either_side() {
             let before = world.ladder().len();
             world.command(node, reoffer([ours, theirs][node], method, HOLD));
             world.run_ms(30);
-            let offered =
-                |e: &SipEvent| matches!(e, SipEvent::ReofferReceived { body, method: m, .. } if body == HOLD && *m == method);
+            let offered = |e: &SipEvent| matches!(e, SipEvent::ReofferReceived { body, method: m, .. } if body == HOLD && *m == method);
             assert!(world.saw(1 - node, offered));
             respond(&mut world, 1 - node, 200, SDP);
             assert_eq!(world.ladder()[before..], words);
@@ -123,12 +137,25 @@ fn a_delayed_offer_is_answered_in_the_ack() {
     let theirs = world.incoming(1);
     world.command(1, answer(theirs));
     world.run_ms(600);
-    assert!(world.saw(0, |e| matches!(e, SipEvent::CallAnswered { needs_ack: true, body, .. } if body == SDP)));
+    assert!(world.saw(
+        0,
+        |e| matches!(e, SipEvent::CallAnswered { needs_ack: true, body, .. } if body == SDP)
+    ));
     assert!(world.sent("ACK").is_empty(), "Python has to answer first");
     let content_type = "application/sdp".to_owned();
-    world.command(0, Command::Ack { dialog: ours, body: HOLD.to_vec(), content_type });
+    world.command(
+        0,
+        Command::Ack {
+            dialog: ours,
+            body: HOLD.to_vec(),
+            content_type,
+        },
+    );
     world.run_ms(50);
-    assert!(world.saw(1, |e| matches!(e, SipEvent::CallAcked { body, .. } if body == HOLD)));
+    assert!(world.saw(
+        1,
+        |e| matches!(e, SipEvent::CallAcked { body, .. } if body == HOLD)
+    ));
     world.hang_up(0, ours);
     world.assert_idle();
 }
@@ -142,9 +169,19 @@ fn a_re_invite_without_sdp_asks_us_for_an_offer() {
     respond(&mut world, 1, 200, HOLD);
     assert_eq!(answers(&world, 0), [(200, HOLD.to_vec())]);
     let content_type = "application/sdp".to_owned();
-    world.command(0, Command::Ack { dialog: ours, body: SDP.to_vec(), content_type });
+    world.command(
+        0,
+        Command::Ack {
+            dialog: ours,
+            body: SDP.to_vec(),
+            content_type,
+        },
+    );
     world.run_ms(30);
-    assert!(world.saw(1, |e| matches!(e, SipEvent::CallAcked { body, .. } if body == SDP)));
+    assert!(world.saw(
+        1,
+        |e| matches!(e, SipEvent::CallAcked { body, .. } if body == SDP)
+    ));
     world.hang_up(0, ours);
     world.assert_idle();
 }
@@ -195,17 +232,34 @@ fn a_lost_ack_of_a_re_invite_is_made_good() {
     world.run_ms(1000);
     assert_eq!(world.sent("ACK").len(), 3);
     assert_eq!(answers(&world, 0).len(), 1);
-    assert_eq!(world.count(1, |e| matches!(e, SipEvent::CallAcked { .. })), 2);
+    assert_eq!(
+        world.count(1, |e| matches!(e, SipEvent::CallAcked { .. })),
+        2
+    );
 }
 
 /// A call from a wire, answered and acknowledged; returns the To it has to use.
 fn from_wire(world: &mut World, wire: std::net::SocketAddr) -> String {
-    world.inject(wire, 0, &request("INVITE sip:us@h", wire, "1", "Allow: INVITE, UPDATE", "sdp"));
+    world.inject(
+        wire,
+        0,
+        &request("INVITE sip:us@h", wire, "1", "Allow: INVITE, UPDATE", "sdp"),
+    );
     let dialog = world.incoming(0);
     world.command(0, answer(dialog));
     world.run_ms(20);
     let to = header(&world.heard_last(wire, "200"), "To").to_owned();
-    world.inject(wire, 0, &request("ACK sip:us@h", wire, "2", &format!("To: {to}\nCSeq: 1 ACK"), ""));
+    world.inject(
+        wire,
+        0,
+        &request(
+            "ACK sip:us@h",
+            wire,
+            "2",
+            &format!("To: {to}\nCSeq: 1 ACK"),
+            "",
+        ),
+    );
     to
 }
 
@@ -217,7 +271,17 @@ fn overlapping_offers_of_theirs_are_500_with_retry_after() {
     let to = from_wire(&mut world, wire);
     for (cseq, method) in [(2, "INVITE"), (3, "INVITE"), (4, "UPDATE")] {
         let headers = format!("To: {to}\nCSeq: {cseq} {method}");
-        world.inject(wire, 0, &request(&format!("{method} sip:us@h"), wire, &format!("o{cseq}"), &headers, "sdp"));
+        world.inject(
+            wire,
+            0,
+            &request(
+                &format!("{method} sip:us@h"),
+                wire,
+                &format!("o{cseq}"),
+                &headers,
+                "sdp",
+            ),
+        );
         world.run_ms(20);
     }
     assert_eq!(world.heard(wire)[2..], ["100", "500", "500"]);
@@ -230,12 +294,45 @@ fn an_older_cseq_is_500_and_an_unknown_dialog_481() {
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
     let to = from_wire(&mut world, wire);
-    world.inject(wire, 0, &request("INFO sip:us@h", wire, "a", &format!("To: {to}\nCSeq: 9 INFO"), ""));
-    world.inject(wire, 0, &request("INFO sip:us@h", wire, "b", &format!("To: {to}\nCSeq: 8 INFO"), ""));
-    world.inject(wire, 0, &request("INFO sip:us@h", wire, "c", &format!("To: {to}x\nCSeq: 10 INFO"), ""));
+    world.inject(
+        wire,
+        0,
+        &request(
+            "INFO sip:us@h",
+            wire,
+            "a",
+            &format!("To: {to}\nCSeq: 9 INFO"),
+            "",
+        ),
+    );
+    world.inject(
+        wire,
+        0,
+        &request(
+            "INFO sip:us@h",
+            wire,
+            "b",
+            &format!("To: {to}\nCSeq: 8 INFO"),
+            "",
+        ),
+    );
+    world.inject(
+        wire,
+        0,
+        &request(
+            "INFO sip:us@h",
+            wire,
+            "c",
+            &format!("To: {to}x\nCSeq: 10 INFO"),
+            "",
+        ),
+    );
     world.run_ms(20);
     assert_eq!(world.heard(wire)[2..], ["500", "481"]);
-    assert_eq!(world.count(0, |e| matches!(e, SipEvent::RequestReceived { .. })), 1);
+    assert_eq!(
+        world.count(0, |e| matches!(e, SipEvent::RequestReceived { .. })),
+        1
+    );
 }
 
 #[test]
@@ -245,7 +342,11 @@ fn their_new_contact_is_where_we_send_from_then_on() {
     let (wire, moved) = (world.add_wire(9), world.add_wire(10));
     let to = from_wire(&mut world, wire);
     let headers = format!("To: {to}\nCSeq: 2 UPDATE\nContact: <sip:wire@{moved}>");
-    world.inject(wire, 0, &request("UPDATE sip:us@h", wire, "u", &headers, ""));
+    world.inject(
+        wire,
+        0,
+        &request("UPDATE sip:us@h", wire, "u", &headers, ""),
+    );
     world.hang_up(0, world.incoming(0));
     world.run_ms(20);
     assert_eq!(world.heard(moved), ["BYE"]);
@@ -258,8 +359,16 @@ fn their_cancel_of_a_re_invite_keeps_the_call() {
     let wire = world.add_wire(9);
     let to = from_wire(&mut world, wire);
     let headers = |method: &str| format!("To: {to}\nCSeq: 2 {method}");
-    world.inject(wire, 0, &request("INVITE sip:us@h", wire, "r", &headers("INVITE"), "sdp"));
-    world.inject(wire, 0, &request("CANCEL sip:us@h", wire, "r", &headers("CANCEL"), ""));
+    world.inject(
+        wire,
+        0,
+        &request("INVITE sip:us@h", wire, "r", &headers("INVITE"), "sdp"),
+    );
+    world.inject(
+        wire,
+        0,
+        &request("CANCEL sip:us@h", wire, "r", &headers("CANCEL"), ""),
+    );
     world.run_ms(20);
     assert_eq!(world.heard(wire)[2..], ["100", "200", "487"]);
     assert_eq!(world.ends(0), []);

@@ -16,7 +16,10 @@ fn a_reliable_provisional_is_pracked_and_told_once() {
     assert_eq!(world.ladder(), ["INVITE", "100", "183", "PRACK", "200"]);
     let (early, prack) = (world.last("183").clone(), world.last("PRACK"));
     assert_eq!(header(&early, "Require"), "100rel");
-    assert_eq!(header(prack, "RAck"), format!("{} 1 INVITE", header(&early, "RSeq")));
+    assert_eq!(
+        header(prack, "RAck"),
+        format!("{} 1 INVITE", header(&early, "RSeq"))
+    );
     assert_eq!(header(prack, "CSeq"), "2 PRACK");
     let reliable = |e: &SipEvent| matches!(e, SipEvent::CallProgress { reliable: true, body, .. } if body == SDP);
     assert_eq!(world.count(0, reliable), 1);
@@ -34,7 +37,10 @@ fn it_is_repeated_until_the_prack_and_both_survive_loss() {
     world.run_ms(4000);
     assert_eq!(world.sent("183"), [20, 520, 1520]);
     assert_eq!(world.sent("PRACK"), [1525, 2025]);
-    assert_eq!(world.count(0, |e| matches!(e, SipEvent::CallProgress { .. })), 1);
+    assert_eq!(
+        world.count(0, |e| matches!(e, SipEvent::CallProgress { .. })),
+        1
+    );
 }
 
 #[test]
@@ -52,7 +58,11 @@ fn one_waits_for_the_other_and_the_answer_for_both() {
     world.run_ms(3000);
     let answered = |e: &SipEvent| matches!(e, SipEvent::CallAnswered { .. });
     assert_eq!(world.count(0, answered), 1);
-    assert_eq!(world.sent("200").len(), 3, "for two PRACKs at most and the INVITE");
+    assert_eq!(
+        world.sent("200").len(),
+        3,
+        "for two PRACKs at most and the INVITE"
+    );
     assert!(world.saw(1, |e| matches!(e, SipEvent::CallAcked { .. })));
 }
 
@@ -65,7 +75,10 @@ fn without_prack_the_call_is_refused() {
     let theirs = world.incoming(1);
     world.command(1, progress(theirs, 183, SDP, true));
     world.run_ms(40_000);
-    assert_eq!(world.sent("183"), [20, 520, 1520, 3520, 7520, 15_520, 31_520]);
+    assert_eq!(
+        world.sent("183"),
+        [20, 520, 1520, 3520, 7520, 15_520, 31_520]
+    );
     assert_eq!(world.ends(1), [(EndCause::Timeout, 504)]);
     assert_eq!(world.ends(0), [(EndCause::Rejected, 504)]);
     world.assert_idle();
@@ -74,7 +87,9 @@ fn without_prack_the_call_is_refused() {
 #[test]
 fn reliable_is_quietly_plain_where_the_caller_does_not_know_it() {
     let mut world = World::pair();
-    world.call_uri(0, "sip:bob@127.0.0.2", |invite| invite.reliable = Reliable::Off);
+    world.call_uri(0, "sip:bob@127.0.0.2", |invite| {
+        invite.reliable = Reliable::Off
+    });
     world.run_ms(20);
     let theirs = world.incoming(1);
     world.command(1, progress(theirs, 183, SDP, true));
@@ -86,7 +101,9 @@ fn reliable_is_quietly_plain_where_the_caller_does_not_know_it() {
 #[test]
 fn a_caller_that_requires_it_gets_every_provisional_so() {
     let mut world = World::pair();
-    world.call_uri(0, "sip:bob@127.0.0.2", |invite| invite.reliable = Reliable::Required);
+    world.call_uri(0, "sip:bob@127.0.0.2", |invite| {
+        invite.reliable = Reliable::Required
+    });
     world.run_ms(20);
     let theirs = world.incoming(1);
     world.command(1, progress(theirs, 180, b"", false));
@@ -103,7 +120,13 @@ fn provisionals_out_of_order_wait_for_their_predecessor() {
     world.call_uri(0, "sip:x@127.0.0.9", |_| {});
     world.run_ms(20);
     for rseq in ["7", "9", "8", "8", "9"] {
-        world.wire_answers(wire, "INVITE", 183, "t", &[("Require", "100rel"), ("RSeq", rseq)]);
+        world.wire_answers(
+            wire,
+            "INVITE",
+            183,
+            "t",
+            &[("Require", "100rel"), ("RSeq", rseq)],
+        );
     }
     let heard = world.wires[&wire].iter().filter(|m| is(m, "PRACK"));
     let racks: Vec<&str> = heard.map(|m| header(m, "RAck")).collect();
@@ -115,16 +138,25 @@ fn a_prack_for_nothing_is_481() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    world.inject(wire, 0, &request("INVITE sip:us@h", wire, "1", "Supported: 100rel", "sdp"));
+    world.inject(
+        wire,
+        0,
+        &request("INVITE sip:us@h", wire, "1", "Supported: 100rel", "sdp"),
+    );
     world.command(0, progress(world.incoming(0), 183, SDP, true));
     world.run_ms(20);
     let early = world.heard_last(wire, "183");
     let rseq: u32 = header(&early, "RSeq").parse().unwrap();
-    for (cseq, rack, status) in
-        [(2, rseq + 1, "481"), (3, rseq, "200"), (4, rseq, "200")]
-    {
-        let headers = format!("To: {}\nCSeq: {cseq} PRACK\nRAck: {rack} 1 INVITE", header(&early, "To"));
-        world.inject(wire, 0, &request("PRACK sip:us@h", wire, &format!("p{cseq}"), &headers, ""));
+    for (cseq, rack, status) in [(2, rseq + 1, "481"), (3, rseq, "200"), (4, rseq, "200")] {
+        let headers = format!(
+            "To: {}\nCSeq: {cseq} PRACK\nRAck: {rack} 1 INVITE",
+            header(&early, "To")
+        );
+        world.inject(
+            wire,
+            0,
+            &request("PRACK sip:us@h", wire, &format!("p{cseq}"), &headers, ""),
+        );
         world.run_ms(20);
         assert_eq!(world.heard(wire).last().unwrap(), status, "{cseq}");
     }

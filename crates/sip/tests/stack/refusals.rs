@@ -37,7 +37,11 @@ fn each_has_its_status() {
         ("INVITE sip:us@h", "Max-Forwards: 0", "483"),
         ("OPTIONS sip:us@h", "Max-Forwards: 0", "200"),
         ("INVITE sip:us@h", "Content-Encoding: gzip", "415"),
-        ("INVITE sip:us@h", "Supported: timer\nSession-Expires: 30", "422"),
+        (
+            "INVITE sip:us@h",
+            "Supported: timer\nSession-Expires: 30",
+            "422",
+        ),
         ("INVITE sip:us@h", "X-Test-Admission: refuse", "403"),
         ("REGISTER sip:h", "X-Test-Admission: refuse", "403"),
         ("INVITE sip:us@h", "CSeq: 1 BYE", "400"),
@@ -49,7 +53,10 @@ fn each_has_its_status() {
     ] {
         let (mut world, heard) = ask(start, headers);
         assert_eq!(heard, status, "{start} {headers}");
-        assert!(!world.saw(0, |e| matches!(e, SipEvent::IncomingCall(_))), "{start} {headers}");
+        assert!(
+            !world.saw(0, |e| matches!(e, SipEvent::IncomingCall(_))),
+            "{start} {headers}"
+        );
         world.assert_idle();
     }
 }
@@ -67,7 +74,10 @@ fn what_we_can_is_told_to_options() {
     let (world, _) = ask("OPTIONS sip:us@h", "");
     let answer = world.last("200");
     assert_eq!(header(answer, "Supported"), "100rel, timer");
-    assert!(header(answer, "Allow").contains("INVITE") && header(answer, "Accept").contains("application/sdp"));
+    assert!(
+        header(answer, "Allow").contains("INVITE")
+            && header(answer, "Accept").contains("application/sdp")
+    );
 }
 
 #[test]
@@ -77,7 +87,10 @@ fn the_same_request_by_two_ways_is_482() {
     world.inject(wire, 0, &request("INVITE sip:us@h", wire, "way-2", "", ""));
     world.run_ms(20);
     assert_eq!(world.heard(wire), ["100", "482"]);
-    assert_eq!(world.count(0, |e| matches!(e, SipEvent::IncomingCall(_))), 1);
+    assert_eq!(
+        world.count(0, |e| matches!(e, SipEvent::IncomingCall(_))),
+        1
+    );
 }
 
 #[test]
@@ -105,7 +118,11 @@ fn a_peer_of_rfc_2543_gets_its_call() {
     world.inject(wire, 0, invite.as_bytes());
     world.inject(wire, 0, invite.as_bytes());
     world.run_ms(20);
-    assert_eq!(world.heard(wire), ["100", "100"], "a copy is a copy without any branch");
+    assert_eq!(
+        world.heard(wire),
+        ["100", "100"],
+        "a copy is a copy without any branch"
+    );
     world.command(0, answer(world.incoming(0)));
     world.run_ms(20);
     let to = header(&world.heard_last(wire, "200"), "To").to_owned();
@@ -125,7 +142,17 @@ fn an_ack_that_keeps_the_branch_of_its_invite_counts() {
     world.command(0, answer(world.incoming(0)));
     world.run_ms(20);
     let to = header(&world.heard_last(wire, "200"), "To").to_owned();
-    world.inject(wire, 0, &request("ACK sip:us@h", wire, "1", &format!("To: {to}\nCSeq: 1 ACK"), ""));
+    world.inject(
+        wire,
+        0,
+        &request(
+            "ACK sip:us@h",
+            wire,
+            "1",
+            &format!("To: {to}\nCSeq: 1 ACK"),
+            "",
+        ),
+    );
     assert!(world.saw(0, |e| matches!(e, SipEvent::CallAcked { .. })));
 }
 
@@ -139,7 +166,10 @@ fn responses_go_where_rport_says_and_name_the_source() {
     world.run_ms(20);
     assert_eq!(world.heard(nat), ["200"]);
     let via = header(world.last("200"), "Via").to_owned();
-    assert_eq!(via, "SIP/2.0/UDP 10.1.1.1:5999;rport=5060;branch=z9hG4bK1;received=127.0.0.77");
+    assert_eq!(
+        via,
+        "SIP/2.0/UDP 10.1.1.1:5999;rport=5060;branch=z9hG4bK1;received=127.0.0.77"
+    );
 }
 
 #[test]
@@ -147,18 +177,27 @@ fn a_recorded_route_is_copied_and_followed() {
     let (mut world, wire) = one();
     let proxy = world.add_wire(10);
     let headers = format!("Record-Route: <sip:{proxy};lr>\nContact: <sip:deep@10.0.0.1>");
-    world.inject(wire, 0, &request("INVITE sip:us@h", wire, "1", &headers, "sdp"));
+    world.inject(
+        wire,
+        0,
+        &request("INVITE sip:us@h", wire, "1", &headers, "sdp"),
+    );
     let dialog = world.incoming(0);
     world.command(0, answer(dialog));
     world.run_ms(20);
     let answered = world.heard_last(wire, "200");
-    assert_eq!(header(&answered, "Record-Route"), format!("<sip:{proxy};lr>"));
+    assert_eq!(
+        header(&answered, "Record-Route"),
+        format!("<sip:{proxy};lr>")
+    );
     let ack = format!("To: {}\nCSeq: 1 ACK", header(&answered, "To"));
     world.inject(wire, 0, &request("ACK sip:us@h", wire, "2", &ack, ""));
     world.hang_up(0, dialog);
     world.run_ms(20);
     let bye = world.heard_last(proxy, "BYE");
     assert_eq!(header(&bye, "Route"), format!("<sip:{proxy};lr>"));
-    let bridgetap_sip::Message::Request(bye) = bye else { panic!() };
+    let bridgetap_sip::Message::Request(bye) = bye else {
+        panic!()
+    };
     assert_eq!(bye.uri, "sip:deep@10.0.0.1");
 }

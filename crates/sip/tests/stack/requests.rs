@@ -23,13 +23,18 @@ fn own(world: &World, node: usize, method: &str, target: &str) -> OwnRequest {
 }
 
 fn secret() -> Option<Credentials> {
-    Some(Credentials { username: "alice".to_owned(), password: "secret".to_owned() })
+    Some(Credentials {
+        username: "alice".to_owned(),
+        password: "secret".to_owned(),
+    })
 }
 
 fn responses(world: &World, node: usize) -> Vec<(u64, u16)> {
     let events = world.nodes[node].events.iter();
     let all = events.filter_map(|event| match event {
-        SipEvent::Response { request, status, .. } => Some((request.0, *status)),
+        SipEvent::Response {
+            request, status, ..
+        } => Some((request.0, *status)),
         _ => None,
     });
     all.collect()
@@ -41,7 +46,12 @@ fn options_is_answered_once_and_by_whom() {
     let request = own(&world, 0, "OPTIONS", "sip:127.0.0.2");
     world.command(0, Command::Request(Box::new(request)));
     world.run_ms(50);
-    let SipEvent::Response { status: 200, source: Some(source), .. } = &world.nodes[0].events[0] else {
+    let SipEvent::Response {
+        status: 200,
+        source: Some(source),
+        ..
+    } = &world.nodes[0].events[0]
+    else {
         panic!("{:?}", world.nodes[0].events)
     };
     assert_eq!((source.remote, source.local), (address(2), address(1)));
@@ -71,14 +81,36 @@ fn a_registration_keeps_its_identity_and_python_answers_it() {
     (request.call_id, request.cseq) = ("registration-1".to_owned(), 7);
     world.command(0, Command::Request(Box::new(request)));
     world.run_ms(50);
-    let SipEvent::RegisterReceived(register) = &world.nodes[1].events[0] else { panic!() };
-    assert_eq!(register.contacts, ["<sip:alice@127.0.0.1:5060>"], "our address, which Python cannot know");
-    assert_eq!((register.expires, register.cseq, register.user.as_str()), (Some(300), 7, "alice"));
+    let SipEvent::RegisterReceived(register) = &world.nodes[1].events[0] else {
+        panic!()
+    };
+    assert_eq!(
+        register.contacts,
+        ["<sip:alice@127.0.0.1:5060>"],
+        "our address, which Python cannot know"
+    );
+    assert_eq!(
+        (register.expires, register.cseq, register.user.as_str()),
+        (Some(300), 7, "alice")
+    );
     assert_eq!(register.call_id, "registration-1");
     let (request, content_type) = (register.request, String::new());
-    let headers = vec![("Contact".to_owned(), format!("{};expires=60", register.contacts[0]))];
+    let headers = vec![(
+        "Contact".to_owned(),
+        format!("{};expires=60", register.contacts[0]),
+    )];
     let (reason, body) = (String::new(), vec![]);
-    world.command(1, Command::Respond { request, status: 200, reason, headers: headers.clone(), body, content_type });
+    world.command(
+        1,
+        Command::Respond {
+            request,
+            status: 200,
+            reason,
+            headers: headers.clone(),
+            body,
+            content_type,
+        },
+    );
     world.run_ms(50);
     let granted = |e: &SipEvent| matches!(e, SipEvent::Response { status: 200, headers: h, .. } if h.contains(&headers[0]));
     assert!(world.saw(0, granted));
@@ -105,7 +137,13 @@ fn a_challenge_is_answered_once_with_a_new_cseq() {
     world.command(0, Command::Request(Box::new(request)));
     world.run_ms(20);
     let first = world.heard_last(wire, "REGISTER");
-    world.wire_answers(wire, "REGISTER", 401, "t", &[("WWW-Authenticate", "Digest realm=\"x\"")]);
+    world.wire_answers(
+        wire,
+        "REGISTER",
+        401,
+        "t",
+        &[("WWW-Authenticate", "Digest realm=\"x\"")],
+    );
     let second = world.heard_last(wire, "REGISTER");
     assert_eq!(header(&second, "Authorization"), "Digest alice");
     assert_eq!(header(&second, "CSeq"), "2 REGISTER");
@@ -127,13 +165,19 @@ fn a_challenged_call_goes_on_and_its_ack_and_bye_too() {
     assert_eq!(world.heard(wire), ["INVITE", "ACK", "INVITE"]);
     world.wire_answers(wire, "INVITE", 200, "b", &[]);
     let ack = world.heard_last(wire, "ACK");
-    assert_eq!((header(&ack, "CSeq"), header(&ack, "Proxy-Authorization")), ("2 ACK", "Digest alice"));
+    assert_eq!(
+        (header(&ack, "CSeq"), header(&ack, "Proxy-Authorization")),
+        ("2 ACK", "Digest alice")
+    );
     world.hang_up(0, call);
     world.run_ms(20);
     assert_eq!(header(&world.heard_last(wire, "BYE"), "CSeq"), "3 BYE");
     world.wire_answers(wire, "BYE", 407, "", &[]);
     let bye = world.heard_last(wire, "BYE");
-    assert_eq!((header(&bye, "CSeq"), header(&bye, "Proxy-Authorization")), ("4 BYE", "Digest alice"));
+    assert_eq!(
+        (header(&bye, "CSeq"), header(&bye, "Proxy-Authorization")),
+        ("4 BYE", "Digest alice")
+    );
     world.wire_answers(wire, "BYE", 200, "", &[]);
     assert_eq!(world.ends(0), [(EndCause::HungUp, 0)]);
     world.assert_idle();
@@ -162,15 +206,33 @@ fn requests_inside_a_call_go_both_ways() {
         info.body = b"Signal=5\r\nDuration=160\r\n".to_vec();
         world.command(node, Command::Request(Box::new(info.clone())));
         world.run_ms(20);
-        let SipEvent::RequestReceived { request, method, content_type, body, .. } =
-            world.nodes[1 - node].events.last().unwrap().clone()
+        let SipEvent::RequestReceived {
+            request,
+            method,
+            content_type,
+            body,
+            ..
+        } = world.nodes[1 - node].events.last().unwrap().clone()
         else {
             panic!()
         };
-        assert_eq!((method.as_str(), content_type.as_str(), body), ("INFO", "application/dtmf-relay", info.body));
+        assert_eq!(
+            (method.as_str(), content_type.as_str(), body),
+            ("INFO", "application/dtmf-relay", info.body)
+        );
         let (reason, headers, body) = (String::new(), vec![], vec![]);
         let content_type = String::new();
-        world.command(1 - node, Command::Respond { request, status: 200, reason, headers, body, content_type });
+        world.command(
+            1 - node,
+            Command::Respond {
+                request,
+                status: 200,
+                reason,
+                headers,
+                body,
+                content_type,
+            },
+        );
         world.run_ms(20);
         assert_eq!(responses(&world, node).last().unwrap().1, 200);
     }
@@ -212,7 +274,13 @@ fn python_may_not_break_the_protocol_with_a_header() {
     let invite = world.last("INVITE");
     assert_eq!(header(invite, "CSeq"), "1 INVITE");
     assert_eq!(invite.headers().all("Via").count(), 1);
-    assert_eq!(invite.headers().all("Contact").collect::<Vec<_>>(), ["<sip:alice@127.0.0.1:5060>"]);
+    assert_eq!(
+        invite.headers().all("Contact").collect::<Vec<_>>(),
+        ["<sip:alice@127.0.0.1:5060>"]
+    );
     assert_eq!(header(invite, "Max-Forwards"), "12");
-    assert_eq!((header(invite, "X-Ok"), header(invite, "Evil")), ("yes  Evil: yes", ""));
+    assert_eq!(
+        (header(invite, "X-Ok"), header(invite, "Evil")),
+        ("yes  Evil: yes", "")
+    );
 }

@@ -21,11 +21,27 @@ fn pair(caller_s: u32, callee_s: u32, callee_min_s: u32) -> World {
 fn the_caller_refreshes_with_update_half_way() {
     let mut world = pair(1800, 600, 90);
     let (ours, _) = world.established();
-    assert_eq!(header(world.last("200"), "Session-Expires"), "600;refresher=uac");
+    assert_eq!(
+        header(world.last("200"), "Session-Expires"),
+        "600;refresher=uac"
+    );
     world.run_for(Duration::from_secs(1000));
-    assert_eq!(world.sent("UPDATE").iter().map(|ms| ms / 1000).collect::<Vec<_>>(), [300, 600, 900]);
-    assert_eq!(header(world.last("UPDATE"), "Session-Expires"), "600;refresher=uac");
-    assert!(!world.saw(1, |e| matches!(e, SipEvent::ReofferReceived { .. })), "answered inside");
+    assert_eq!(
+        world
+            .sent("UPDATE")
+            .iter()
+            .map(|ms| ms / 1000)
+            .collect::<Vec<_>>(),
+        [300, 600, 900]
+    );
+    assert_eq!(
+        header(world.last("UPDATE"), "Session-Expires"),
+        "600;refresher=uac"
+    );
+    assert!(
+        !world.saw(1, |e| matches!(e, SipEvent::ReofferReceived { .. })),
+        "answered inside"
+    );
     world.hang_up(0, ours);
     world.assert_idle();
 }
@@ -39,7 +55,15 @@ fn a_session_whose_refresher_is_dead_ends_with_bye() {
     // The refresh is not answered for 32 s over there, and here nothing comes until 32 s before the end.
     assert_eq!(world.ends(0), [(EndCause::Timeout, 408)]);
     assert_eq!(world.ends(1), [(EndCause::Timeout, 408)]);
-    assert_eq!(world.sent("BYE").iter().map(|ms| ms / 1000).collect::<Vec<_>>().first(), Some(&332));
+    assert_eq!(
+        world
+            .sent("BYE")
+            .iter()
+            .map(|ms| ms / 1000)
+            .collect::<Vec<_>>()
+            .first(),
+        Some(&332)
+    );
     world.assert_idle();
 }
 
@@ -47,11 +71,17 @@ fn a_session_whose_refresher_is_dead_ends_with_bye() {
 fn too_short_an_interval_is_422_and_asked_for_again() {
     let mut world = pair(90, 1800, 300);
     let (ours, _) = world.established();
-    assert_eq!(world.ladder(), ["INVITE", "422", "ACK", "INVITE", "100", "200", "ACK"]);
+    assert_eq!(
+        world.ladder(),
+        ["INVITE", "422", "ACK", "INVITE", "100", "200", "ACK"]
+    );
     assert_eq!(header(world.last("422"), "Min-SE"), "300");
     assert_eq!(header(world.last("INVITE"), "Session-Expires"), "300");
     assert_eq!(header(world.last("INVITE"), "CSeq"), "2 INVITE");
-    assert_eq!(header(world.last("200"), "Session-Expires"), "300;refresher=uac");
+    assert_eq!(
+        header(world.last("200"), "Session-Expires"),
+        "300;refresher=uac"
+    );
     world.hang_up(0, ours);
     world.assert_idle();
 }
@@ -63,16 +93,24 @@ fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
     let wire = world.add_wire(9);
     world.call_uri(0, "sip:x@127.0.0.9", |_| {});
     world.run_ms(20);
-    let session = [("Session-Expires", "200;refresher=uac"), ("Require", "timer")];
+    let session = [
+        ("Session-Expires", "200;refresher=uac"),
+        ("Require", "timer"),
+    ];
     world.wire_answers(wire, "INVITE", 200, "t", &session);
     world.run_for(Duration::from_secs(101));
     let refresh = world.heard_last(wire, "INVITE");
     assert_eq!(header(&refresh, "CSeq"), "2 INVITE");
-    let bridgetap_sip::Message::Request(request) = &refresh else { panic!() };
+    let bridgetap_sip::Message::Request(request) = &refresh else {
+        panic!()
+    };
     assert_eq!(request.body, SDP);
     world.wire_answers(wire, "INVITE", 200, "t", &session);
     assert_eq!(world.heard(wire).last().unwrap(), "ACK");
-    assert!(!world.saw(0, |e| matches!(e, SipEvent::ReofferAnswered { .. })), "Python did not ask");
+    assert!(
+        !world.saw(0, |e| matches!(e, SipEvent::ReofferAnswered { .. })),
+        "Python did not ask"
+    );
     world.run_for(Duration::from_secs(60));
     assert_eq!(world.ends(0), []);
 }
@@ -100,18 +138,45 @@ fn they_refresh_where_they_said_so() {
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
     let timer = "Supported: timer\nSession-Expires: 120;refresher=uac";
-    world.inject(wire, 0, &request("INVITE sip:us@h", wire, "1", timer, "sdp"));
+    world.inject(
+        wire,
+        0,
+        &request("INVITE sip:us@h", wire, "1", timer, "sdp"),
+    );
     let dialog = world.incoming(0);
     world.command(0, answer(dialog));
     world.run_ms(20);
     let to = header(&world.heard_last(wire, "200"), "To").to_owned();
-    world.inject(wire, 0, &request("ACK sip:us@h", wire, "2", &format!("To: {to}\nCSeq: 1 ACK"), ""));
+    world.inject(
+        wire,
+        0,
+        &request(
+            "ACK sip:us@h",
+            wire,
+            "2",
+            &format!("To: {to}\nCSeq: 1 ACK"),
+            "",
+        ),
+    );
     for refresh in 2..5 {
         world.run_for(Duration::from_secs(60));
         let headers = format!("To: {to}\nCSeq: {refresh} UPDATE\n{timer}");
-        world.inject(wire, 0, &request("UPDATE sip:us@h", wire, &format!("u{refresh}"), &headers, ""));
+        world.inject(
+            wire,
+            0,
+            &request(
+                "UPDATE sip:us@h",
+                wire,
+                &format!("u{refresh}"),
+                &headers,
+                "",
+            ),
+        );
         world.run_ms(20);
-        assert_eq!(header(&world.heard_last(wire, "200"), "Session-Expires"), "120;refresher=uac");
+        assert_eq!(
+            header(&world.heard_last(wire, "200"), "Session-Expires"),
+            "120;refresher=uac"
+        );
     }
     assert_eq!(world.ends(0), []);
     world.run_for(Duration::from_secs(90));

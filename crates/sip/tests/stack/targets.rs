@@ -10,14 +10,22 @@ use crate::world::*;
 fn named(targets: &[(Transport, u8)]) -> World {
     let mut world = World::new();
     world.add_node(1, |_| {});
-    let targets = targets.iter().map(|(transport, host)| (*transport, address(*host))).collect();
+    let targets = targets
+        .iter()
+        .map(|(transport, host)| (*transport, address(*host)))
+        .collect();
     world.names.insert("carrier.example".to_owned(), targets);
     world
 }
 
 #[test]
 fn the_next_target_is_tried_when_one_is_silent_busy_or_unreachable() {
-    let mut world = named(&[(Transport::Udp, 20), (Transport::Tcp, 21), (Transport::Udp, 22), (Transport::Udp, 23)]);
+    let mut world = named(&[
+        (Transport::Udp, 20),
+        (Transport::Tcp, 21),
+        (Transport::Udp, 22),
+        (Transport::Udp, 23),
+    ]);
     world.unreachable.push((Transport::Tcp, address(21)));
     let (busy, good) = (world.add_wire(22), world.add_wire(23));
     world.call_uri(0, "sip:x@carrier.example", |_| {});
@@ -28,7 +36,12 @@ fn the_next_target_is_tried_when_one_is_silent_busy_or_unreachable() {
     assert_eq!(world.heard(busy), ["INVITE", "ACK"]);
     world.wire_answers(good, "INVITE", 200, "t", &[]);
     assert_eq!(world.heard(good), ["INVITE", "ACK"]);
-    let branches: Vec<&str> = world.log.iter().filter(|l| is(&l.3, "INVITE")).map(|l| header(&l.3, "Via")).collect();
+    let branches: Vec<&str> = world
+        .log
+        .iter()
+        .filter(|l| is(&l.3, "INVITE"))
+        .map(|l| header(&l.3, "Via"))
+        .collect();
     let mut different: Vec<&&str> = branches.iter().collect();
     different.dedup();
     assert_eq!(different.len(), 3, "each target has a branch of its own");
@@ -64,19 +77,33 @@ fn ways(target: &str, body: usize, unreachable: &[(Transport, u8)]) -> Vec<Strin
     let mut world = World::new();
     world.add_node(1, |_| {});
     world.add_wire(9);
-    world.unreachable = unreachable.iter().map(|(t, host)| (*t, address(*host))).collect();
+    world.unreachable = unreachable
+        .iter()
+        .map(|(t, host)| (*t, address(*host)))
+        .collect();
     world.call_uri(0, target, |invite| invite.body = vec![b'x'; body]);
     world.run_ms(20);
-    let vias = world.log.iter().filter(|l| is(&l.3, "INVITE")).map(|l| header(&l.3, "Via").to_owned());
-    vias.map(|via| via.split(' ').next().unwrap().to_owned()).collect()
+    let vias = world
+        .log
+        .iter()
+        .filter(|l| is(&l.3, "INVITE"))
+        .map(|l| header(&l.3, "Via").to_owned());
+    vias.map(|via| via.split(' ').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn a_large_request_goes_by_tcp_unless_udp_was_asked_for() {
     assert_eq!(ways("sip:x@127.0.0.9", 100, &[]), ["SIP/2.0/UDP"]);
     assert_eq!(ways("sip:x@127.0.0.9", 1500, &[]), ["SIP/2.0/TCP"]);
-    assert_eq!(ways("sip:x@127.0.0.9", 1500, &[(Transport::Tcp, 9)]), ["SIP/2.0/UDP"]);
-    assert_eq!(ways("sip:x@127.0.0.9;transport=udp", 1500, &[]), ["SIP/2.0/UDP"]);
+    assert_eq!(
+        ways("sip:x@127.0.0.9", 1500, &[(Transport::Tcp, 9)]),
+        ["SIP/2.0/UDP"]
+    );
+    assert_eq!(
+        ways("sip:x@127.0.0.9;transport=udp", 1500, &[]),
+        ["SIP/2.0/UDP"]
+    );
 }
 
 #[test]
@@ -85,7 +112,10 @@ fn contact_names_the_transport_it_is_reached_by() {
     world.add_node(1, |_| {});
     world.add_wire(9);
     world.call_uri(0, "sip:x@127.0.0.9;transport=tcp", |_| {});
-    assert_eq!(header(world.last("INVITE"), "Contact"), "<sip:alice@127.0.0.1:5060;transport=tcp>");
+    assert_eq!(
+        header(world.last("INVITE"), "Contact"),
+        "<sip:alice@127.0.0.1:5060;transport=tcp>"
+    );
 }
 
 #[test]
@@ -108,11 +138,18 @@ fn a_registered_phone_is_called_over_its_connection() {
     world.add_node(1, |_| {});
     let phone = world.add_wire(9);
     let flow = Some(FlowId(9));
-    let call = world.call_uri(0, "sip:alice@10.99.99.99;transport=tcp", |invite| invite.flow = flow);
+    let call = world.call_uri(0, "sip:alice@10.99.99.99;transport=tcp", |invite| {
+        invite.flow = flow
+    });
     world.run_ms(20);
     let invite = world.heard_last(phone, "INVITE");
     let contact = [("Contact", "<sip:alice@10.99.99.99;transport=tcp>")];
-    world.inject_by(Transport::Tcp, phone, 0, &response(&invite, 200, "t", &contact, SDP));
+    world.inject_by(
+        Transport::Tcp,
+        phone,
+        0,
+        &response(&invite, 200, "t", &contact, SDP),
+    );
     world.run_ms(20);
     world.hang_up(0, call);
     world.run_ms(20);
@@ -125,16 +162,25 @@ fn a_closed_connection_ends_the_call_that_was_ringing_over_it() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let phone = world.add_wire(9);
-    world.call_uri(0, "sip:alice@10.99.99.99;transport=tcp", |invite| invite.flow = Some(FlowId(9)));
+    world.call_uri(0, "sip:alice@10.99.99.99;transport=tcp", |invite| {
+        invite.flow = Some(FlowId(9))
+    });
     world.run_ms(20);
     let invite = world.heard_last(phone, "INVITE");
-    world.inject_by(Transport::Tcp, phone, 0, &response(&invite, 180, "t", &[], b""));
+    world.inject_by(
+        Transport::Tcp,
+        phone,
+        0,
+        &response(&invite, 180, "t", &[], b""),
+    );
     let now = world.now;
     world.nodes[0].stack.flow_closed(now, FlowId(9));
     world.nodes[0].closed.push(FlowId(9));
     world.run_ms(20);
     assert_eq!(world.ends(0), [(EndCause::Transport, 503)]);
-    world.call_uri(0, "sip:alice@10.99.99.99", |invite| invite.flow = Some(FlowId(9)));
+    world.call_uri(0, "sip:alice@10.99.99.99", |invite| {
+        invite.flow = Some(FlowId(9))
+    });
     world.run_ms(20);
     assert_eq!(world.ends(0).len(), 2, "and no new call goes there");
     world.assert_idle();
@@ -145,11 +191,21 @@ fn a_preloaded_route_is_followed() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let proxy = world.add_wire(10);
-    world.call_uri(0, "sip:x@far.example", |invite| invite.route = vec!["sip:127.0.0.10:5060".to_owned()]);
+    world.call_uri(0, "sip:x@far.example", |invite| {
+        invite.route = vec!["sip:127.0.0.10:5060".to_owned()]
+    });
     world.run_ms(20);
-    let bridgetap_sip::Message::Request(invite) = world.heard_last(proxy, "INVITE") else { panic!() };
+    let bridgetap_sip::Message::Request(invite) = world.heard_last(proxy, "INVITE") else {
+        panic!()
+    };
     assert_eq!(invite.uri, "sip:x@far.example");
-    assert_eq!(invite.headers.get("Route"), Some("<sip:127.0.0.10:5060;lr>"));
+    assert_eq!(
+        invite.headers.get("Route"),
+        Some("<sip:127.0.0.10:5060;lr>")
+    );
     world.wire_answers(proxy, "INVITE", 486, "t", &[]);
-    assert_eq!(header(&world.heard_last(proxy, "ACK"), "Route"), "<sip:127.0.0.10:5060;lr>");
+    assert_eq!(
+        header(&world.heard_last(proxy, "ACK"), "Route"),
+        "<sip:127.0.0.10:5060;lr>"
+    );
 }

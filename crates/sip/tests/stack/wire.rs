@@ -18,11 +18,18 @@ pub fn request(start: &str, from: SocketAddr, branch: &str, headers: &str, body:
         ("CSeq", &format!("1 {method}")),
         ("Contact", &format!("<sip:wire@{from}>")),
     ] {
-        if !headers.lines().any(|line| line.starts_with(&format!("{name}:"))) {
+        if !headers
+            .lines()
+            .any(|line| line.starts_with(&format!("{name}:")))
+        {
             text += &format!("{name}: {value}\r\n");
         }
     }
-    for line in headers.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in headers
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         text += &format!("{line}\r\n");
     }
     text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
@@ -30,20 +37,33 @@ pub fn request(start: &str, from: SocketAddr, branch: &str, headers: &str, body:
 }
 
 /// A response of a scripted peer to a request it heard.
-pub fn response(request: &Message, status: u16, tag: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let Message::Request(request) = request else { panic!("not a request") };
+pub fn response(
+    request: &Message,
+    status: u16,
+    tag: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
+    let Message::Request(request) = request else {
+        panic!("not a request")
+    };
     let mut response = Response::to(request, status, "");
     if !tag.is_empty() && !header_has_tag(request) {
         let to = format!("{};tag={tag}", request.headers.get("To").unwrap());
         response.headers.set("To", to);
     }
-    headers.iter().for_each(|(name, value)| response.headers.push(name, *value));
+    headers
+        .iter()
+        .for_each(|(name, value)| response.headers.push(name, *value));
     response.body = body.to_vec();
     response.to_bytes()
 }
 
 fn header_has_tag(request: &Request) -> bool {
-    request.headers.get("To").is_some_and(|to| to.contains(";tag="))
+    request
+        .headers
+        .get("To")
+        .is_some_and(|to| to.contains(";tag="))
 }
 
 impl World {
@@ -56,11 +76,21 @@ impl World {
     pub fn heard_last(&self, wire: SocketAddr, what: &str) -> Message {
         let heard = self.wires[&wire].iter().rev();
         let mut named = heard.filter(|message| is(message, what));
-        named.next().unwrap_or_else(|| panic!("{wire} heard no {what}")).clone()
+        named
+            .next()
+            .unwrap_or_else(|| panic!("{wire} heard no {what}"))
+            .clone()
     }
 
     /// The wire answers the last `what` it heard from node 0.
-    pub fn wire_answers(&mut self, wire: SocketAddr, what: &str, status: u16, tag: &str, headers: &[(&str, &str)]) {
+    pub fn wire_answers(
+        &mut self,
+        wire: SocketAddr,
+        what: &str,
+        status: u16,
+        tag: &str,
+        headers: &[(&str, &str)],
+    ) {
         let request = self.heard_last(wire, what);
         let contact = format!("<sip:{tag}@{wire}>");
         let mut all = vec![("Contact", contact.as_str())];

@@ -32,7 +32,9 @@ impl Admission for Open {
                 notice: Some((NoticeKind::Refused, "refused by test".to_owned())),
             },
             Some("user") => Decision::Admit(Identity::User("alice".to_owned())),
-            _ if request.method.as_str() == "REGISTER" => Decision::Admit(Identity::User("alice".to_owned())),
+            _ if request.method.as_str() == "REGISTER" => {
+                Decision::Admit(Identity::User("alice".to_owned()))
+            }
             _ => Decision::Admit(Identity::Trunk("test".to_owned())),
         }
     }
@@ -44,8 +46,17 @@ impl Admission for Open {
 struct Password;
 
 impl Authenticator for Password {
-    fn answer(&mut self, credentials: &Credentials, challenge: &Response, request: &Request) -> Option<HeaderList> {
-        let name = if challenge.status == 401 { "Authorization" } else { "Proxy-Authorization" };
+    fn answer(
+        &mut self,
+        credentials: &Credentials,
+        challenge: &Response,
+        request: &Request,
+    ) -> Option<HeaderList> {
+        let name = if challenge.status == 401 {
+            "Authorization"
+        } else {
+            "Proxy-Authorization"
+        };
         let fresh = !request.headers.contains(name);
         fresh.then(|| vec![(name.to_owned(), format!("Digest {}", credentials.username))])
     }
@@ -152,7 +163,14 @@ impl World {
         change(&mut config);
         let entropy = Box::new(Seeded(u64::from(host) * 7919));
         let stack = Stack::new(config, Box::new(Open), Box::new(Password), entropy);
-        self.nodes.push(Node { stack, address: bound, ids, events: vec![], auto: false, closed: vec![] });
+        self.nodes.push(Node {
+            stack,
+            address: bound,
+            ids,
+            events: vec![],
+            auto: false,
+            closed: vec![],
+        });
         self.nodes.len() - 1
     }
 
@@ -180,7 +198,12 @@ impl World {
 
     pub fn inject_by(&mut self, transport: Transport, from: SocketAddr, to: usize, bytes: &[u8]) {
         let node = &mut self.nodes[to];
-        let source = Source { flow: flow_of(from), transport, remote: from, local: node.address };
+        let source = Source {
+            flow: flow_of(from),
+            transport,
+            remote: from,
+            local: node.address,
+        };
         match Message::parse(bytes) {
             Ok(message) => node.stack.receive(self.now, &source, message),
             Err(malformed) => node.stack.malformed(self.now, &source, malformed),
@@ -196,9 +219,14 @@ impl World {
             self.drain();
             let flight = self.flights.keys().next().map(|(at, _)| *at);
             let hangup = self.hangups.keys().next().map(|(at, _)| *at);
-            let timers = self.nodes.iter().filter_map(|node| node.stack.next_timeout());
+            let timers = self
+                .nodes
+                .iter()
+                .filter_map(|node| node.stack.next_timeout());
             let next = timers.chain(flight).chain(hangup).min();
-            let Some(next) = next.filter(|at| *at <= end) else { break };
+            let Some(next) = next.filter(|at| *at <= end) else {
+                break;
+            };
             self.now = self.now.max(next);
             self.step();
         }
@@ -217,7 +245,13 @@ impl World {
         }
         while self.hangups.keys().next().is_some_and(|(at, _)| *at <= now) {
             let (_, (node, dialog)) = self.hangups.pop_first().expect("just seen");
-            self.nodes[node].stack.command(now, Command::HangUp { dialog, headers: vec![] });
+            self.nodes[node].stack.command(
+                now,
+                Command::HangUp {
+                    dialog,
+                    headers: vec![],
+                },
+            );
         }
         for node in &mut self.nodes {
             if node.stack.next_timeout().is_some_and(|at| at <= now) {
@@ -227,13 +261,21 @@ impl World {
     }
 
     fn deliver(&mut self, flight: Flight) {
-        let Ok(message) = Message::parse(&flight.bytes) else { panic!("a stack sent nonsense") };
+        let Ok(message) = Message::parse(&flight.bytes) else {
+            panic!("a stack sent nonsense")
+        };
         if let Some(heard) = self.wires.get_mut(&flight.to) {
             return heard.push(message);
         }
-        let Some(node) = self.nodes.iter_mut().find(|node| node.address == flight.to) else { return };
-        let source =
-            Source { flow: flow_of(flight.from), transport: flight.transport, remote: flight.from, local: flight.to };
+        let Some(node) = self.nodes.iter_mut().find(|node| node.address == flight.to) else {
+            return;
+        };
+        let source = Source {
+            flow: flow_of(flight.from),
+            transport: flight.transport,
+            remote: flight.from,
+            local: flight.to,
+        };
         node.stack.receive(self.now, &source, message);
     }
 
@@ -250,19 +292,30 @@ impl World {
         match output {
             Output::Send { send, to, bytes } => {
                 let target = to.target();
-                if self.unreachable.contains(&(target.transport, target.remote)) {
+                if self
+                    .unreachable
+                    .contains(&(target.transport, target.remote))
+                {
                     return self.nodes[index].stack.send_failed(now, send);
                 }
                 let message = Message::parse(&bytes).expect("a stack sent nonsense");
                 let from = self.nodes[index].address;
-                self.log.push((now - self.start, from, target.remote, message.clone()));
-                let lost = target.transport == Transport::Udp && self.chance.next_u64() % 100 < self.loss_percent;
+                self.log
+                    .push((now - self.start, from, target.remote, message.clone()));
+                let lost = target.transport == Transport::Udp
+                    && self.chance.next_u64() % 100 < self.loss_percent;
                 if lost || self.silent.contains(&target.remote) || self.is_lost(&message) {
                     return;
                 }
                 self.serial += 1;
-                let flight = Flight { from, to: target.remote, transport: target.transport, bytes };
-                self.flights.insert((now + self.latency, self.serial), flight);
+                let flight = Flight {
+                    from,
+                    to: target.remote,
+                    transport: target.transport,
+                    bytes,
+                };
+                self.flights
+                    .insert((now + self.latency, self.serial), flight);
             }
             Output::Resolve { lookup, what } => {
                 let targets = self.locate(index, &what);
@@ -290,7 +343,13 @@ impl World {
 
     fn locate(&self, index: usize, what: &Lookup) -> Vec<Target> {
         let local = self.nodes[index].address;
-        let target = |transport, remote, flow| Target { flow, transport, remote, local, tls_name: None };
+        let target = |transport, remote, flow| Target {
+            flow,
+            transport,
+            remote,
+            local,
+            tls_name: None,
+        };
         match what {
             Lookup::Flow(flow) => {
                 if self.nodes[index].closed.contains(flow) {
@@ -300,14 +359,24 @@ impl World {
                 vec![target(Transport::Tcp, remote, Some(*flow))]
             }
             Lookup::Uri(uri) => {
-                let Ok(uri) = Uri::parse(uri) else { return vec![] };
-                let Ok(transport) = uri.transport() else { return vec![] };
+                let Ok(uri) = Uri::parse(uri) else {
+                    return vec![];
+                };
+                let Ok(transport) = uri.transport() else {
+                    return vec![];
+                };
                 let transport = transport.unwrap_or(Transport::Udp);
                 match uri.ip() {
-                    Some(ip) => vec![target(transport, SocketAddr::new(ip, uri.port.unwrap_or(5060)), None)],
+                    Some(ip) => vec![target(
+                        transport,
+                        SocketAddr::new(ip, uri.port.unwrap_or(5060)),
+                        None,
+                    )],
                     None => {
                         let all = self.names.get(&uri.host).cloned().unwrap_or_default();
-                        all.into_iter().map(|(transport, remote)| target(transport, remote, None)).collect()
+                        all.into_iter()
+                            .map(|(transport, remote)| target(transport, remote, None))
+                            .collect()
                     }
                 }
             }
@@ -324,11 +393,24 @@ impl World {
                 let (headers, reason) = (vec![], String::new());
                 let reliable = self.serial % 2 == 0;
                 let body = if reliable { SDP.to_vec() } else { vec![] };
-                stack.command(now, Command::Progress { dialog, status: 180, reason, headers, body, reliable });
+                stack.command(
+                    now,
+                    Command::Progress {
+                        dialog,
+                        status: 180,
+                        reason,
+                        headers,
+                        body,
+                        reliable,
+                    },
+                );
                 stack.command(now, answer(dialog));
             }
             SipEvent::CallAnswered { dialog, .. } => {
-                self.hangups.insert((now + Duration::from_secs(2), self.serial), (index, *dialog));
+                self.hangups.insert(
+                    (now + Duration::from_secs(2), self.serial),
+                    (index, *dialog),
+                );
             }
             _ => {}
         }
@@ -342,7 +424,12 @@ impl World {
         self.call_uri(from, &target, |_| {})
     }
 
-    pub fn call_uri(&mut self, from: usize, target: &str, change: impl FnOnce(&mut Invite)) -> DialogId {
+    pub fn call_uri(
+        &mut self,
+        from: usize,
+        target: &str,
+        change: impl FnOnce(&mut Invite),
+    ) -> DialogId {
         let dialog = self.nodes[from].ids.dialog();
         let mut invite = Invite {
             dialog,
@@ -385,7 +472,13 @@ impl World {
     }
 
     pub fn hang_up(&mut self, node: usize, dialog: DialogId) {
-        self.command(node, Command::HangUp { dialog, headers: vec![] });
+        self.command(
+            node,
+            Command::HangUp {
+                dialog,
+                headers: vec![],
+            },
+        );
     }
 
     pub fn saw(&self, node: usize, what: impl Fn(&SipEvent) -> bool) -> bool {
@@ -393,7 +486,11 @@ impl World {
     }
 
     pub fn count(&self, node: usize, what: impl Fn(&SipEvent) -> bool) -> usize {
-        self.nodes[node].events.iter().filter(|event| what(event)).count()
+        self.nodes[node]
+            .events
+            .iter()
+            .filter(|event| what(event))
+            .count()
     }
 
     /// How each call of a node ended: cause and status.
@@ -408,26 +505,38 @@ impl World {
 
     /// Milliseconds at which messages were sent that `what` names: a method, or a status.
     pub fn sent(&self, what: &str) -> Vec<u64> {
-        let sent = self.log.iter().filter(|(_, _, _, message)| name(message) == what);
+        let sent = self
+            .log
+            .iter()
+            .filter(|(_, _, _, message)| name(message) == what);
         sent.map(|(at, ..)| at.as_millis() as u64).collect()
     }
 
     /// What the log says, one word a message.
     pub fn ladder(&self) -> Vec<String> {
-        self.log.iter().map(|(_, _, _, message)| name(message)).collect()
+        self.log
+            .iter()
+            .map(|(_, _, _, message)| name(message))
+            .collect()
     }
 
     /// The last message sent that `what` names.
     pub fn last(&self, what: &str) -> &Message {
         let all = self.log.iter().rev();
         let mut named = all.filter(|(_, _, _, message)| name(message) == what);
-        &named.next().unwrap_or_else(|| panic!("no {what} was sent")).3
+        &named
+            .next()
+            .unwrap_or_else(|| panic!("no {what} was sent"))
+            .3
     }
 
     /// Hang up whatever a node has, then as `assert_idle`.
     pub fn assert_idle_after_end(&mut self, node: usize) {
-        let ids: Vec<DialogId> = (1..=self.nodes[node].ids.dialog().0).map(DialogId).collect();
-        ids.into_iter().for_each(|dialog| self.hang_up(node, dialog));
+        let ids: Vec<DialogId> = (1..=self.nodes[node].ids.dialog().0)
+            .map(DialogId)
+            .collect();
+        ids.into_iter()
+            .for_each(|dialog| self.hang_up(node, dialog));
         self.assert_idle();
     }
 
@@ -435,7 +544,12 @@ impl World {
     pub fn assert_idle(&mut self) {
         self.run_for(Duration::from_secs(120));
         for node in &self.nodes {
-            assert!(node.stack.is_idle(), "{} keeps something: {:?}", node.address, node.stack.stats());
+            assert!(
+                node.stack.is_idle(),
+                "{} keeps something: {:?}",
+                node.address,
+                node.stack.stats()
+            );
         }
     }
 }
@@ -450,12 +564,24 @@ pub fn name(message: &Message) -> String {
 
 pub fn answer(dialog: DialogId) -> Command {
     let content_type = "application/sdp".to_owned();
-    Command::Answer { dialog, body: SDP.to_vec(), content_type, headers: vec![] }
+    Command::Answer {
+        dialog,
+        body: SDP.to_vec(),
+        content_type,
+        headers: vec![],
+    }
 }
 
 pub fn progress(dialog: DialogId, status: u16, body: &[u8], reliable: bool) -> Command {
     let (reason, headers, body) = (String::new(), vec![], body.to_vec());
-    Command::Progress { dialog, status, reason, headers, body, reliable }
+    Command::Progress {
+        dialog,
+        status,
+        reason,
+        headers,
+        body,
+        reliable,
+    }
 }
 
 pub fn header<'a>(message: &'a Message, name: &str) -> &'a str {
