@@ -4,11 +4,47 @@ Three objects: `Events` (one bounded queue up), `Sip` (the SIP thread) and `Medi
 threads). Commands return at once: what comes of them arrives as an event. A command on an id
 that is already gone does nothing, because its end is already on its way up as an event.
 
-_Headers are lists of `(name, value)` in wire order. Bodies are bytes, never changed on the way.
+Headers are lists of `(name, value)` in wire order. Bodies are bytes, never changed on the way.
 Addresses are `"host:port"` (IPv6 in brackets). Times are milliseconds unless named otherwise.
 """
 
 from typing import Literal, TypeAlias, final
+
+__all__ = [
+    "Admission",
+    "CallAcked",
+    "CallAnswered",
+    "CallEnded",
+    "CallProgress",
+    "Credentials",
+    "DtmfPressed",
+    "EngineError",
+    "Events",
+    "FlowClosed",
+    "ForkEnded",
+    "ForkLagging",
+    "ForkOpened",
+    "ForkTarget",
+    "IncomingCall",
+    "Leg",
+    "LegClosed",
+    "LegMedia",
+    "LegStats",
+    "Media",
+    "MediaConfig",
+    "PlayEnded",
+    "RecordEnded",
+    "RegisterReceived",
+    "ReofferAnswered",
+    "ReofferReceived",
+    "RequestReceived",
+    "Response",
+    "RtpTimedOut",
+    "Sip",
+    "SipConfig",
+    "SipNotice",
+    "User",
+]
 
 _Headers: TypeAlias = list[tuple[str, str]]
 _Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -115,12 +151,21 @@ class Sip:
         An empty body asks for a delayed offer: then `ack` answers the 2xx."""
 
     def progress(
-        self, dialog: int, *, status: int, reason: str = "", headers: _Headers = ..., body: bytes = ..., reliable: bool = False
+        self,
+        dialog: int,
+        *,
+        status: int,
+        reason: str = "",
+        headers: _Headers = ...,
+        body: bytes = ...,
+        reliable: bool = False,
     ) -> None:
         """Send a provisional response (101–199) to an incoming call; `reliable` asks for PRACK
         (RFC 3262) and is quietly plain where the caller does not support it."""
 
-    def answer(self, dialog: int, *, body: bytes, content_type: str = "application/sdp", headers: _Headers = ...) -> None:
+    def answer(
+        self, dialog: int, *, body: bytes, content_type: str = "application/sdp", headers: _Headers = ...
+    ) -> None:
         """200 to an incoming call, repeated until ACK; `CallAcked` follows, or `CallEnded` after 32 s."""
 
     def reject(self, dialog: int, *, status: int, reason: str = "", headers: _Headers = ...) -> None:
@@ -130,7 +175,9 @@ class Sip:
         """Acknowledge a 2xx that carried an offer (`CallAnswered.needs_ack`). All others are
         acknowledged by the core."""
 
-    def reoffer(self, dialog: int, *, method: Literal["INVITE", "UPDATE"] = "INVITE", body: bytes = ..., headers: _Headers = ...) -> None:
+    def reoffer(
+        self, dialog: int, *, method: Literal["INVITE", "UPDATE"] = "INVITE", body: bytes = ..., headers: _Headers = ...
+    ) -> None:
         """Send a re-INVITE or UPDATE with an SDP offer; `ReofferAnswered` follows. 491 is retried
         inside (RFC 3261 §14.1). Waits its turn while another offer is open."""
 
@@ -155,7 +202,14 @@ class Sip:
         registration's identity between refreshes."""
 
     def respond(
-        self, request: int, *, status: int, reason: str = "", headers: _Headers = ..., body: bytes = ..., content_type: str = "application/sdp"
+        self,
+        request: int,
+        *,
+        status: int,
+        reason: str = "",
+        headers: _Headers = ...,
+        body: bytes = ...,
+        content_type: str = "application/sdp",
     ) -> None:
         """Answer `RegisterReceived`, `RequestReceived` or `ReofferReceived`."""
 
@@ -321,7 +375,7 @@ class MediaConfig:
     def __new__(
         cls,
         *,
-        ports: tuple[int, int] = (16384, 32767),
+        ports: tuple[int, int] = ...,
         threads: int = 0,
         trusted_ca: str | None = None,
         system_roots: bool = True,
@@ -334,7 +388,7 @@ class MediaConfig:
         allow_networks: list[str] = ...,
         deny_networks: list[str] = ...,
     ) -> MediaConfig:
-        """`threads` 0: cores − 1, at least 1. `allow_networks` and `deny_networks` (CIDR) bound
+        """`ports`: first and last, 16384 to 32767 unless told. `threads` 0: cores − 1, at least 1. `allow_networks` and `deny_networks` (CIDR) bound
         where streams may connect (31904); an address in `allow_networks` is always allowed."""
 
 @final
