@@ -122,7 +122,7 @@ impl Worker {
         self.counters
             .connecting
             .store(self.live.len() as u64, Relaxed);
-        true
+        goes_on
     }
 
     fn take_orders(&mut self, now: Instant) -> bool {
