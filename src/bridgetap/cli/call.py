@@ -48,5 +48,5 @@ def call(
     for name, value in (("From", from_), ("Flow", flow), ("Timeout", timeout_s)):
         if value is not None:
             form[name] = str(value)
-    made = Server.find(config).post("Calls.json", form)
+    made = Server.find(config).post("Calls.json", form, member="sid")
     typer.echo(json.dumps(made) if as_json else made["sid"])

@@ -47,7 +47,7 @@ def list_calls(
     """
     wanted = (("PageSize", str(limit)), ("Status", status), ("To", to), ("From", from_))
     filters = {name: value for name, value in wanted if value is not None}
-    found = Server.find(config).get("Calls.json", filters)["calls"]
+    found = Server.find(config).get("Calls.json", filters, member="calls")["calls"]
     if as_json:
         for call in found:
             typer.echo(json.dumps(call))

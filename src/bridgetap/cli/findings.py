@@ -135,8 +135,8 @@ def _account(settings: Settings) -> Iterator[Finding]:
     if settings.account.auth_token is not None:
         return
     if not path.exists():
-        if not os.access(path.parent, os.W_OK):
-            yield _error("account.token_file", f"{path} cannot be made: {path.parent} is not writable")
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            yield _error("account.token_file", f"{path} cannot be made: {path.parent} is no folder we can write to")
         return
     try:
         open_account(settings.account, create=False)

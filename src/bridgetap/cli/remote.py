@@ -63,14 +63,14 @@ class Server:
         host = f"[{host}]" if ":" in host else host
         return cls(url=f"http://{host}:{listen.port}", account_sid=account.sid, token=account.auth_token)
 
-    def get(self, path: str, parameters: dict[str, str] | None = None) -> dict[str, Any]:
-        """`path` below the account, such as `Calls.json`."""
-        return self._send("GET", path, params=parameters or {})
+    def get(self, path: str, parameters: dict[str, str], *, member: str) -> dict[str, Any]:
+        """The answer of `path` below the account, such as `Calls.json`; `member` must stand in it."""
+        return self._send("GET", path, member, params=parameters)
 
-    def post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
-        return self._send("POST", path, data=form)
+    def post(self, path: str, form: dict[str, str], *, member: str) -> dict[str, Any]:
+        return self._send("POST", path, member, data=form)
 
-    def _send(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+    def _send(self, method: str, path: str, member: str, **content: Any) -> dict[str, Any]:
         url = f"{self.url}/2010-04-01/Accounts/{self.account_sid}/{path}"
         try:
             # Nothing of this goes through a proxy: the credentials are for this server alone.
@@ -82,13 +82,17 @@ class Server:
         try:
             body = response.json()
         except ValueError:
-            raise ServerError(f"{self.url}: answered {response.status_code} without JSON; is it a Bridgetap?") from None
-        if response.is_success and isinstance(body, dict):
-            return body
-        raise ServerRefused(_refusal(self.url, response.status_code, body))
+            body = None
+        if not isinstance(body, dict):
+            raise ServerError(f"{self.url}: answered {response.status_code} and no JSON object; is it a Bridgetap?")
+        if not response.is_success:
+            raise ServerRefused(_refusal(self.url, response.status_code, body))
+        if member not in body:
+            raise ServerError(f"{self.url}: answered {response.status_code} without {member!r}; is it a Bridgetap?")
+        return body
 
 
-def _refusal(url: str, status: int, body: object) -> str:
-    if isinstance(body, dict) and "message" in body:
+def _refusal(url: str, status: int, body: dict[str, Any]) -> str:
+    if "message" in body:
         return f"{body['message']} ({body.get('code', status)})"
     return f"{url}: answered {status}"
