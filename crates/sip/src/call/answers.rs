@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use super::dialing::MAX_FORKS;
 use super::dialog::{Beginning, Dialog};
 use super::session;
-use super::uac::MAX_FORKS;
 use super::up::{Owed, Up};
 use super::{Call, Ending, Phase};
 use crate::message::Response;

@@ -1,7 +1,7 @@
 //! What a dialog remembers (RFC 3261 §12): tags, targets, routes, sequence numbers.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::headers::Headers;
 use crate::message::Request;
@@ -137,7 +137,9 @@ impl Dialog {
         if let Some(source) = &self.reach {
             lookups.push_back(Lookup::Flow(source.flow));
             if source.transport == Transport::Udp {
-                lookups.push_back(Lookup::Uri(format!("sip:{};transport=udp", source.remote)));
+                // Written anew: an IPv6 zone has no place in a URI.
+                let remote = SocketAddr::new(source.remote.ip(), source.remote.port());
+                lookups.push_back(Lookup::Uri(format!("sip:{remote};transport=udp")));
                 return lookups;
             }
         }

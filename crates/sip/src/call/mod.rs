@@ -1,6 +1,7 @@
 //! One call: an INVITE, the dialogs it makes, and everything said in them until its one end.
 
 mod answers;
+mod dialing;
 mod dialog;
 mod in_dialog;
 mod multipart;
@@ -24,12 +25,13 @@ use crate::stack::{
 };
 use crate::types::{Credentials, DialogId, EndCause, HeaderList, RequestId, SipEvent, Source};
 use answers::SentAck;
+use dialing::Dialing;
 use dialog::Dialog;
 use multipart::sdp_of;
 use offers::Offers;
 pub(crate) use offers::Reoffer;
 use theirs::Theirs;
-use uac::Dialing;
+
 use uas::Ringing;
 use up::Up;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::dialog::{Beginning, Dialog};
+use super::dialing::{Cancel, Dialing};
 use super::offers::Offers;
 
 use super::{Call, Ending, Phase, Terms};
@@ -14,79 +14,6 @@ use crate::stack::{Core, Journey, JourneyId, OurContact, Outcome, Owner, Progres
 use crate::transaction::PATIENCE;
 use crate::types::{EndCause, HeaderList, Invite, Lookup, Reliable, SipEvent, Source};
 use crate::value::{CSeq, NameAddr, RAck, Uri, number};
-
-pub(super) struct Dialing {
-    journey: JourneyId,
-    from: NameAddr,
-    target: String,
-    /// Our INVITE carried no offer: their 2xx will.
-    pub wants_offer: bool,
-    early: Vec<Early>,
-    cancel: Cancel,
-}
-
-struct Early {
-    dialog: Dialog,
-    /// The last reliable response of this dialog (RFC 3262 §4).
-    rseq: Option<u32>,
-    /// A reliable one answered our offer, so UPDATE may offer anew (RFC 3311 §5.1).
-    answered: bool,
-}
-
-enum Cancel {
-    No,
-    /// Python hung up before any provisional: CANCEL has to wait for one (RFC 3261 §9.1).
-    Wanted(HeaderList),
-    Sent {
-        give_up: Instant,
-    },
-}
-
-/// More forks than this are a fault of somebody's dial plan; they time out by themselves.
-pub(super) const MAX_FORKS: usize = 16;
-
-impl Dialing {
-    pub fn next_timeout(&self) -> Option<Instant> {
-        match self.cancel {
-            Cancel::Sent { give_up } => Some(give_up),
-            _ => None,
-        }
-    }
-
-    pub fn dialogs(&mut self) -> impl Iterator<Item = &mut Dialog> {
-        self.early.iter_mut().map(|early| &mut early.dialog)
-    }
-
-    /// Python has hung up already.
-    pub fn is_cancelled(&self) -> bool {
-        !matches!(self.cancel, Cancel::No)
-    }
-
-    /// The dialog that a 2xx makes, of its early one if there was one (RFC 3261 §13.2.2.4).
-    pub fn confirm(&self, call_id: &str, to: NameAddr, headers: &Headers, cseq: u32) -> Dialog {
-        let early = self
-            .early
-            .iter()
-            .find(|early| early.dialog.remote.tag() == to.tag());
-        Dialog::begin(Beginning {
-            call_id,
-            local: self.from.clone(),
-            remote: to,
-            local_cseq: early.map_or(cseq, |early| early.dialog.local_cseq),
-            remote_cseq: early.and_then(|early| early.dialog.remote_cseq),
-            headers,
-            otherwise: &self.target,
-            is_uac: true,
-        })
-    }
-
-    /// Whether the early dialog with that remote tag has its offer answered.
-    pub fn is_answered(&self, tag: &str) -> bool {
-        self.early
-            .iter()
-            .any(|early| early.dialog.remote_tag() == tag && early.answered)
-    }
-}
 
 impl Call {
     /// `Sip.invite`; what is wrong with it comes back as text.
@@ -354,45 +281,6 @@ impl Call {
             core.abandon(dialing.journey);
             self.end(now, core, EndCause::HungUp, Ending::default());
         }
-    }
-}
-
-impl Dialing {
-    fn early(
-        &mut self,
-        core: &Core,
-        call_id: &str,
-        to: NameAddr,
-        headers: &Headers,
-    ) -> Option<&mut Early> {
-        let known = self
-            .early
-            .iter()
-            .position(|early| early.dialog.remote.tag() == to.tag());
-        if let Some(at) = known {
-            let early = self.early.get_mut(at)?;
-            early.dialog.refresh_target(headers);
-            return Some(early);
-        }
-        if self.early.len() >= MAX_FORKS {
-            return None;
-        }
-        let dialog = Dialog::begin(Beginning {
-            call_id,
-            local: self.from.clone(),
-            remote: to,
-            local_cseq: core.cseq_of(self.journey),
-            remote_cseq: None,
-            headers,
-            otherwise: &self.target,
-            is_uac: true,
-        });
-        self.early.push(Early {
-            dialog,
-            rseq: None,
-            answered: false,
-        });
-        self.early.last_mut()
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) struct Up {
     /// The ACK that Python owes: it carries the answer to their offer.
     pub owed: Option<Owed>,
     pub session: Option<Session>,
-    /// Hung up while our 2xx has no ACK: BYE has to wait for it (RFC 3261 §15).
+    /// The callee may not say BYE before the first ACK (RFC 3261 §15).
+    confirmed: bool,
+    /// Hung up before that.
     hang_up: Option<HeaderList>,
 }
 
@@ -41,6 +43,7 @@ impl Up {
             unacked: None,
             owed: None,
             session,
+            confirmed: true,
             hang_up: None,
         }
     }
@@ -50,7 +53,11 @@ impl Up {
     }
 
     pub fn unacked(self, unacked: Option<Unacked>) -> Up {
-        Up { unacked, ..self }
+        Up {
+            confirmed: unacked.is_none(),
+            unacked,
+            ..self
+        }
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -72,6 +79,7 @@ impl Call {
         let Some(unacked) = up.unacked.take_if(|unacked| unacked.cseq == cseq) else {
             return;
         };
+        up.confirmed = true;
         let body = if unacked.delayed { body } else { Vec::new() };
         core.emit(SipEvent::CallAcked {
             dialog: self.id,
@@ -104,7 +112,7 @@ impl Call {
         let Phase::Up(up) = &mut self.phase else {
             return;
         };
-        if up.unacked.is_some() && !self.is_uac {
+        if !up.confirmed {
             up.hang_up.get_or_insert(headers);
             return;
         }

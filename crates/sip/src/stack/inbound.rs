@@ -96,6 +96,12 @@ impl Stack {
     }
 
     fn in_dialog(&mut self, now: Instant, incoming: Incoming) {
+        let ends = matches!(incoming.request.method, Method::Bye | Method::Prack);
+        if self.core.is_crowded() && !ends {
+            // A peer floods its call: what ends a call still gets through.
+            let reply = Reply::status(503).with("Retry-After", "5");
+            return self.answer_stateless(&incoming, reply);
+        }
         match self.dialog_of(&incoming) {
             Some(id) => self.with_call(id, |call, core| call.request(now, core, incoming)),
             None => self.answer_stateless(&incoming, Reply::status(481)),

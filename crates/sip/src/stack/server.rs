@@ -153,7 +153,11 @@ impl Core {
         let Some(tx) = self.servers.by_id.get_mut(&id) else {
             return Vec::new();
         };
-        let status = reply.status;
+        let status = match reply.status {
+            status @ 100..700 => status,
+            _ => 500, // nobody's status: Python's mistake must not reach the wire
+        };
+        let reply = Reply { status, ..reply };
         let (mut copied, tag) = (tx.copied.clone(), tx.tag.clone());
         if status > 100 {
             add_tag(&mut copied, &tag);

@@ -9,6 +9,7 @@ mod prack;
 mod refusals;
 mod requests;
 mod session;
+mod siprec;
 mod targets;
 mod torture;
 mod wire;

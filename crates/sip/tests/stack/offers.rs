@@ -373,3 +373,27 @@ fn their_cancel_of_a_re_invite_keeps_the_call() {
     assert_eq!(world.heard(wire)[2..], ["100", "200", "487"]);
     assert_eq!(world.ends(0), []);
 }
+
+#[test]
+fn hanging_up_waits_for_no_ack_of_a_re_invite() {
+    let mut world = World::new();
+    world.add_node(1, |_| {});
+    let wire = world.add_wire(9);
+    let to = from_wire(&mut world, wire);
+    world.inject(
+        wire,
+        0,
+        &request(
+            "INVITE sip:us@h",
+            wire,
+            "r",
+            &format!("To: {to}\nCSeq: 2 INVITE"),
+            "sdp",
+        ),
+    );
+    respond(&mut world, 0, 200, SDP);
+    let dialog = world.incoming(0);
+    world.hang_up(0, dialog);
+    world.run_ms(20);
+    assert_eq!(world.heard(wire).last().unwrap(), "BYE");
+}

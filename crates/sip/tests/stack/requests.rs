@@ -284,3 +284,60 @@ fn python_may_not_break_the_protocol_with_a_header() {
         ("yes  Evil: yes", "")
     );
 }
+
+#[test]
+fn a_status_that_is_none_becomes_500() {
+    let mut world = World::pair();
+    let (ours, _) = world.established();
+    let mut info = own(&world, 0, "INFO", "");
+    info.dialog = Some(ours);
+    world.command(0, Command::Request(Box::new(info)));
+    world.run_ms(20);
+    let open = world.nodes[1].events.iter().find_map(|event| match event {
+        SipEvent::RequestReceived { request, .. } => Some(*request),
+        _ => None,
+    });
+    let (reason, headers, body, content_type) = (String::new(), vec![], vec![], String::new());
+    let request = open.unwrap();
+    world.command(
+        1,
+        Command::Respond {
+            request,
+            status: 7,
+            reason,
+            headers,
+            body,
+            content_type,
+        },
+    );
+    world.run_ms(20);
+    assert_eq!(responses(&world, 0).last().unwrap().1, 500);
+}
+
+#[test]
+fn a_peer_that_floods_its_call_is_told_to_slow_down() {
+    let mut world = World::new();
+    world.add_node(1, |_| {});
+    world.add_node(2, |config| config.max_dialogs = 1);
+    let (ours, _) = world.established();
+    for _ in 0..1100 {
+        let mut info = own(&world, 0, "INFO", "");
+        info.dialog = Some(ours);
+        world.command(0, Command::Request(Box::new(info)));
+    }
+    world.run_ms(100);
+    let answered = responses(&world, 0);
+    assert!(answered.len() > 1000 && answered.iter().all(|(_, status)| *status == 503));
+    assert_eq!(
+        world.count(1, |e| matches!(e, SipEvent::RequestReceived { .. })),
+        32
+    );
+    world.hang_up(0, ours);
+    world.run_ms(50);
+    assert_eq!(
+        world.ends(1),
+        [(EndCause::Bye, 0)],
+        "what ends the call gets through"
+    );
+    world.assert_idle();
+}
