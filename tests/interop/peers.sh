@@ -2,7 +2,7 @@
 # The programs that the interop tests talk to, from Debian. `peers.sh report` says what is missing;
 # `peers.sh install` (root) installs it without recommended packages and keeps their services off.
 set -euo pipefail
-PACKAGES=(sip-tester baresip-core kamailio kamailio-tls-modules nginx-light flite espeak-ng tshark openssl)
+PACKAGES=(sip-tester baresip-core kamailio kamailio-tls-modules nginx-light flite espeak-ng tshark openssl postgresql)
 
 missing=()
 for package in "${PACKAGES[@]}"; do
