@@ -52,7 +52,7 @@ impl Resend {
         if self.next > now {
             return None;
         }
-        self.interval = self.interval * 2;
+        self.interval *= 2;
         if let Some(cap) = self.cap {
             self.interval = self.interval.min(cap);
         }

@@ -114,10 +114,8 @@ impl Terms {
         let asked = request
             .get("Session-Expires")
             .and_then(|text| SessionExpires::parse(text).ok());
-        if let Some(asked) = asked {
-            if knows && asked.seconds < self.min_se_s {
-                return Err(self.min_se_s);
-            }
+        if asked.is_some_and(|asked| knows && asked.seconds < self.min_se_s) {
+            return Err(self.min_se_s);
         }
         if !knows && asked.is_none() {
             return Ok(None);

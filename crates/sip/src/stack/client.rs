@@ -183,11 +183,10 @@ impl Core {
         };
         let journey = tx.journey;
         let state = tx.machine.state();
-        if let (true, Some((response, _))) = (actions.contains(&Action::TransmitAck), &response) {
-            if tx.ack.is_empty() {
-                let to = response.headers.get("To");
-                tx.ack = compose::same_hop(&tx.request, Method::Ack, to).to_bytes();
-            }
+        let acks = actions.contains(&Action::TransmitAck) && tx.ack.is_empty();
+        if let (true, Some((response, _))) = (acks, &response) {
+            let to = response.headers.get("To");
+            tx.ack = compose::same_hop(&tx.request, Method::Ack, to).to_bytes();
         }
         let to = SendTo::Request(tx.target.clone());
         let (bytes, ack) = (&tx.bytes, &tx.ack);

@@ -185,7 +185,7 @@ impl Stack {
             Ok(session) => session,
             Err(reply) => {
                 self.core.stats.refused += 1;
-                return self.answer_stateless(&incoming, reply);
+                return self.answer_stateless(&incoming, *reply);
             }
         };
         let id = self.core.config.ids.dialog();
@@ -193,11 +193,11 @@ impl Stack {
         self.keep(call);
     }
 
-    fn judge_new_call(&self, incoming: &Incoming) -> Result<Option<SessionExpires>, Reply> {
+    fn judge_new_call(&self, incoming: &Incoming) -> Result<Option<SessionExpires>, Box<Reply>> {
         let request = &incoming.request;
         if self.refusing || self.is_full() {
             let wait = if self.refusing { "60" } else { "5" };
-            return Err(Reply::status(503).with("Retry-After", wait));
+            return Err(Box::new(Reply::status(503).with("Retry-After", wait)));
         }
         let scheme = request
             .uri
@@ -208,23 +208,26 @@ impl Stack {
             .iter()
             .any(|known| scheme.eq_ignore_ascii_case(known))
         {
-            return Err(Reply::status(416));
+            return Err(Box::new(Reply::status(416)));
         }
         // A B2BUA passes calls on, so a call that may go no further ends here (§8.1.1.6, RFC 7332).
         if request.headers.get("Max-Forwards").map(str::trim) == Some("0") {
-            return Err(Reply::status(483));
+            return Err(Box::new(Reply::status(483)));
         }
-        if let Some(encoding) = request.headers.get("Content-Encoding") {
-            if !encoding.trim().eq_ignore_ascii_case("identity") {
-                return Err(Reply::status(415).with("Accept-Encoding", "identity"));
-            }
+        let encoding = request
+            .headers
+            .get("Content-Encoding")
+            .unwrap_or("identity");
+        if !encoding.trim().eq_ignore_ascii_case("identity") {
+            let reply = Reply::status(415).with("Accept-Encoding", "identity");
+            return Err(Box::new(reply));
         }
         let terms = Terms::new(
             self.core.config.session_expires_s,
             self.core.config.min_se_s,
         );
         let session = terms.judge(&request.headers, None);
-        session.map_err(|min| Reply::status(422).with("Min-SE", min.to_string()))
+        session.map_err(|min| Box::new(Reply::status(422).with("Min-SE", min.to_string())))
     }
 
     /// An answer that keeps nothing (§8.2.7): each copy of the request gets the same.
