@@ -96,7 +96,9 @@ async def test_health_needs_no_credentials(served: Served) -> None:
 async def test_metrics_show_calls_store_and_requests(served: Served) -> None:
     await served.client.get(CALLS)
     await served.client.get(f"/2010-04-01/Accounts/{SID}/Calls/CA{'0' * 32}.json")
+    await served.client.request("BREW", "/coffee")
     lines = (await served.client.get("/metrics")).text.splitlines()
+    assert 'bridgetap_http_requests_total{method="other",route="other",status="404"} 1.0' in lines
     assert "bridgetap_calls_live 2.0" in lines
     assert "bridgetap_calls_answered_total 7.0" in lines
     assert "bridgetap_store_waiting 0.0" in lines

@@ -26,8 +26,7 @@ def create_api(*, calls: CallsService, store: Store, settings: Settings, account
     @app.middleware("http")
     async def count(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await proceed(request)
-        route = getattr(request.scope.get("route"), "path", "other")  # the pattern: SIDs make no new series
-        metrics.requests.labels(request.method, route, str(response.status_code)).inc()
+        metrics.count(request.method, getattr(request.scope.get("route"), "path", "other"), response.status_code)
         return response
 
     app.include_router(

@@ -3,7 +3,7 @@
 import binascii
 import hmac
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
@@ -12,10 +12,10 @@ from bridgetap.settings import Account
 from .errors import AUTHENTICATE, CHALLENGE, ApiError, not_found
 
 
-def require_account(account: Account) -> Callable[[Request], None]:
+def require_account(account: Account) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets only the account itself in, and only to what is its own."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:  # async, or it would go through a thread
         given = _credentials(request.headers.get("Authorization", ""))
         if given is None:
             raise ApiError(401, AUTHENTICATE, "Authentication Error - No credentials provided", headers=CHALLENGE)
