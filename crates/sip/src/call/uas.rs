@@ -91,7 +91,11 @@ impl Call {
             () if headers.has_token("Supported", "100rel") => Prack::Supported,
             () => Prack::Unknown,
         };
-        let expires = headers.get("Expires").and_then(|text| number(text.trim()));
+        // 0 is a mistake: nobody calls in order to be refused.
+        let expires = headers
+            .get("Expires")
+            .and_then(|text| number(text.trim()))
+            .filter(|s| *s > 0);
         let first_rseq = 1 + u32::try_from(core.chance(1 << 30)).unwrap_or(0);
         let ringing = Ringing {
             tx,
@@ -204,7 +208,7 @@ impl Call {
         if !(300..700).contains(&reply.status) {
             reply.status = 480;
         }
-        self.refuse(now, core, EndCause::Rejected, reply);
+        self.refuse(now, core, EndCause::HungUp, reply);
     }
 
     pub(super) fn refuse(&mut self, now: Instant, core: &mut Core, cause: EndCause, reply: Reply) {

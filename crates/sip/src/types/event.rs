@@ -11,9 +11,9 @@ pub enum EndCause {
     Bye,
     /// They gave up before an answer.
     Cancelled,
-    /// They refused, or we refused them.
+    /// They refused: a final 3xx–6xx.
     Rejected,
-    /// We hung up.
+    /// We hung up, or refused them.
     HungUp,
     /// Nothing heard, no ACK, session expired.
     Timeout,

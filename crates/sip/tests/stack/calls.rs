@@ -143,7 +143,7 @@ fn a_refusal_is_repeated_to_32_s_when_its_ack_is_lost() {
     assert_eq!(world.sent("486"), sent.map(|ms| ms + 20));
     assert_eq!(world.sent("ACK").len(), sent.len());
     assert_eq!(world.ends(0), [(EndCause::Rejected, 486)]);
-    assert_eq!(world.ends(1), [(EndCause::Rejected, 486)]);
+    assert_eq!(world.ends(1), [(EndCause::HungUp, 486)]);
     world.assert_idle();
 }
 

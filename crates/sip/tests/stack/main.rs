@@ -1,7 +1,9 @@
 //! The stack on a pretend network: two of us, or one of us and a scripted peer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers here are tests too
 
 mod calls;
 mod cancel;
+mod edges;
 mod forks;
 mod garbage;
 mod offers;

@@ -391,7 +391,7 @@ impl World {
             SipEvent::IncomingCall(call) => {
                 let dialog = call.dialog;
                 let (headers, reason) = (vec![], String::new());
-                let reliable = self.serial % 2 == 0;
+                let reliable = self.serial.is_multiple_of(2);
                 let body = if reliable { SDP.to_vec() } else { vec![] };
                 stack.command(
                     now,
