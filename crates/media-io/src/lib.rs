@@ -19,6 +19,8 @@ mod socket;
 mod target;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod tls;
 mod up;
