@@ -241,6 +241,13 @@ def test_hold_and_resume_keep_the_address() -> None:
     assert call.answer(offer("m=audio 4000 RTP/AVP 0")).media == before
 
 
+def test_an_old_hold_of_an_ipv6_leg() -> None:
+    call = leg(address="2001:db8::1")
+    before = call.answer(body("baresip-offer")).media
+    held = call.answer(body("baresip-offer").replace(b"c=IN IP6 2001:db8::17", b"c=IN IP4 0.0.0.0"))
+    assert held.media == replace(before, direction="recvonly")
+
+
 def test_a_hold_by_sendonly_names_the_new_address() -> None:
     call = leg()
     call.answer(offer("m=audio 4000 RTP/AVP 0"))

@@ -76,7 +76,7 @@ def _refusal(session: SessionDescription, media: Media, version: int) -> str | N
         return f"the address must be an IP address, not {connection.address!r}"
     if address.is_multicast:
         return f"the address must not be multicast ({connection.address})"
-    if address.version != version:
+    if address.version != version and not address.is_unspecified:  # 0.0.0.0 is a hold, whatever the leg speaks
         return f"the address must be IPv{version}, as ours is ({connection.address})"
     return None
 
