@@ -9,20 +9,21 @@ mod latency;
 mod messages;
 mod reader;
 mod ring;
+mod totals;
 mod wire;
 
 use std::time::{Duration, Instant};
 
-use self::lag::{LagWatch, SKIPPED};
-use self::latency::Latency;
+use self::lag::LagWatch;
 use self::messages::{CONNECTED, Media, Messages};
 use self::reader::Reader;
 pub use self::reader::Rings;
 pub use self::ring::Ring;
+use self::totals::{Ended, Totals};
 pub use self::wire::{ForkFrame, RemoteClose};
 use crate::clock::CHUNK_MS;
 use crate::config::{CaptureFrom, ForkTarget, Track};
-use crate::event::{EndReason, ForkEnded, MediaEvent};
+use crate::event::{EndReason, MediaEvent};
 use crate::ids::{ForkId, LegId};
 use crate::sink::Sink;
 
@@ -53,10 +54,7 @@ pub struct Fork {
     message_len: usize,
     unsent_ms: u32,
     lag: LagWatch,
-    latency: Latency,
-    frames_sent: u64,
-    frames_dropped: u64,
-    samples_repaired: u64,
+    totals: Totals,
 }
 
 /// Connecting → Connected → Greeted → Streaming → Stopped → Over; any may go to Over.
@@ -110,10 +108,7 @@ impl Fork {
             message_len: 360,
             unsent_ms: 0,
             lag: LagWatch::default(),
-            latency: Latency::new(),
-            frames_sent: 0,
-            frames_dropped: 0,
-            samples_repaired: 0,
+            totals: Totals::new(),
         }
     }
 
@@ -236,13 +231,12 @@ impl Fork {
             },
         );
         self.message_len = out.len() - before;
-        self.frames_sent += 1;
-        self.samples_repaired += u64::from(frame.filled);
+        self.totals.sent(frame.filled);
         // What waited for the far server to answer says nothing about us.
         if let (Some(arrived), Some(opened)) = (frame.arrived, self.opened)
             && arrived >= opened
         {
-            self.latency.note(now.saturating_duration_since(arrived));
+            self.totals.took(now.saturating_duration_since(arrived));
         }
         true
     }
@@ -304,14 +298,13 @@ impl Fork {
             return self.end_as_asked(close_code, rings, sink);
         }
         let code = close.code();
-        self.end(
-            EndReason::RemoteClosed,
+        let how = Ended {
+            reason: EndReason::RemoteClosed,
             code,
-            close.detail,
+            detail: close.detail,
             close_code,
-            rings,
-            sink,
-        );
+        };
+        self.end(how, rings, sink);
     }
 
     pub fn failed(&mut self, code: u32, detail: String, rings: &Rings, sink: &mut impl Sink) {
@@ -319,7 +312,13 @@ impl Fork {
             // All was handed over; how the socket went after that changes nothing.
             return self.end_as_asked(0, rings, sink);
         }
-        self.end(EndReason::Failed, code, detail, 0, rings, sink);
+        let how = Ended {
+            reason: EndReason::Failed,
+            code,
+            detail,
+            close_code: 0,
+        };
+        self.end(how, rings, sink);
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -336,7 +335,7 @@ impl Fork {
         }
         if self.stage == Stage::Streaming && self.reader.queued(rings) > 0 {
             // The drain is over: drop what is left, and give `stop` itself a moment.
-            self.frames_dropped += self.reader.skip_to(0, rings);
+            self.totals.frames_dropped += self.reader.skip_to(0, rings);
             if let Some(ending) = &mut self.ending {
                 ending.deadline = now + STOP_GRACE;
             }
@@ -344,45 +343,6 @@ impl Fork {
         } else {
             self.end_as_asked(0, rings, sink);
         }
-    }
-
-    /// How far behind the furthest track is.
-    fn lag_ms(&self, rings: &Rings) -> u32 {
-        u32::try_from(self.reader.behind(rings) * CHUNK_MS)
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.unsent_ms)
-    }
-
-    /// Tell how far behind it is; beyond the bound, skip.
-    fn bound_lag(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
-        let lag_ms = self.lag_ms(rings);
-        let step = self.lag.note(lag_ms, self.max_lag_ms);
-        if lag_ms <= self.max_lag_ms || self.ending.is_some() {
-            if let Some(percent) = step {
-                self.tell_lag(lag_ms, percent, sink);
-            }
-            return;
-        }
-        // Not connected yet: keep the newest. Else skip to live.
-        let keep = match self.stage {
-            Stage::Connecting => u64::from(self.max_lag_ms) / CHUNK_MS,
-            _ if self.unsent_ms > self.max_lag_ms => 0,
-            _ => 1,
-        };
-        self.frames_dropped += self.reader.skip_to(keep, rings);
-        if self.lag.skipped(now) {
-            self.tell_lag(lag_ms, SKIPPED, sink);
-        }
-    }
-
-    fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
-        sink.event(MediaEvent::ForkLagging {
-            leg: self.leg,
-            fork: self.id,
-            lag_ms,
-            percent,
-            dropped_ms: self.frames_dropped * CHUNK_MS,
-        });
     }
 
     fn tell_ready(&mut self, sink: &mut impl Sink) {
@@ -396,38 +356,23 @@ impl Fork {
         let reason = self
             .ending
             .map_or(EndReason::Stopped, |ending| ending.reason);
-        self.end(reason, 0, String::new(), close_code, rings, sink);
+        let how = Ended {
+            reason,
+            code: 0,
+            detail: String::new(),
+            close_code,
+        };
+        self.end(how, rings, sink);
     }
 
-    fn end(
-        &mut self,
-        reason: EndReason,
-        code: u32,
-        detail: String,
-        close_code: u16,
-        rings: &Rings,
-        sink: &mut impl Sink,
-    ) {
+    fn end(&mut self, how: Ended, rings: &Rings, sink: &mut impl Sink) {
         if self.stage == Stage::Over {
             return;
         }
-        self.frames_dropped += self.reader.queued(rings);
+        self.totals.frames_dropped += self.reader.queued(rings);
         self.stage = Stage::Over;
         self.reader = Reader::default();
-        sink.event(MediaEvent::ForkEnded(ForkEnded {
-            leg: self.leg,
-            fork: self.id,
-            reason,
-            code,
-            detail,
-            close_code,
-            frames_sent: self.frames_sent,
-            ms_sent: self.frames_sent * CHUNK_MS,
-            ms_dropped: self.frames_dropped * CHUNK_MS,
-            ms_repaired: self.samples_repaired / 8,
-            lag_max_ms: self.lag.most_ms,
-            latency_p50_us: self.latency.percentile(0.5),
-            latency_p99_us: self.latency.percentile(0.99),
-        }));
+        let ended = self.totals.ended(self.leg, self.id, how, self.lag.most_ms);
+        sink.event(MediaEvent::ForkEnded(ended));
     }
 }

@@ -66,6 +66,8 @@ pub struct Leg {
     playlist: Playlist,
     pub taps: Taps,
     meters: [Meter; 2],
+    /// Audio packets since the meters were read.
+    probed: u8,
     reports: Reports,
     stats_due: Instant,
     /// Since when a packet has been missed: the last one, or when they were first expected.
@@ -99,6 +101,7 @@ impl Leg {
             playlist: Playlist::default(),
             taps: Taps::new(leg.id, CallClock::new(origin), shard.reorder),
             meters: [Meter::default(), Meter::default()],
+            probed: 0,
             reports: Reports::new(leg.seed),
             stats_due: origin + STATS_EVERY,
             silent_since: None,
@@ -198,6 +201,7 @@ impl Leg {
     fn stats(&mut self) -> LegStats {
         let counters = self.reception.counters();
         let timeline = self.taps.counters();
+        self.probed = 0;
         let [level_in, level_out] = self.meters.each_mut().map(Meter::take_db);
         LegStats {
             leg: self.id,

@@ -40,12 +40,15 @@ impl History {
         self.samples[self.at + TAPS / 2]
     }
 
-    /// The side taps over the window: twice the odd phase of the filter.
-    fn filtered(&self) -> i32 {
+    /// The side taps over the window: twice the odd phase of the filter. Full-scale input of
+    /// the worst shape would overflow 32 bits.
+    fn filtered(&self) -> i64 {
         let (older, newer) = self.window().split_at(TAPS / 2);
         SIDE.iter()
             .zip(older.iter().rev().zip(newer))
-            .map(|(&tap, (&before, &after))| tap * (i32::from(before) + i32::from(after)))
+            .map(|(&tap, (&before, &after))| {
+                i64::from(tap * (i32::from(before) + i32::from(after)))
+            })
             .sum()
     }
 }
@@ -83,15 +86,15 @@ impl Downsampler {
 
     pub fn pair(&mut self, pair: [i16; 2]) -> i16 {
         self.even.push(pair[0]);
-        let middle = i32::from(self.even.middle()) << 15;
+        let middle = i64::from(self.even.middle()) << 15;
         let sum = self.odd.filtered();
         self.odd.push(pair[1]);
         saturate((middle + sum + (1 << 15)) >> 16)
     }
 }
 
-fn saturate(value: i32) -> i16 {
-    value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+fn saturate(value: i64) -> i16 {
+    value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
 #[cfg(test)]
@@ -169,5 +172,26 @@ mod tests {
                 assert!(overshoot < 10_000, "{around:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_worst_input_there_is_does_not_overflow() {
+        // Each sample has the sign of the tap it will meet.
+        let sign = |n: usize| {
+            let at = if n < TAPS / 2 {
+                TAPS / 2 - 1 - n
+            } else {
+                n - TAPS / 2
+            };
+            if SIDE[at] > 0 { i16::MAX } else { i16::MIN }
+        };
+        let (mut up, mut down) = (Upsampler::new(), Downsampler::new());
+        let mut between = 0;
+        for n in 0..TAPS {
+            [_, between] = up.sample(sign(n));
+            down.pair([i16::MAX, sign(n)]);
+        }
+        assert_eq!(between, i16::MAX);
+        assert_eq!(down.pair([i16::MAX, 0]), i16::MAX);
     }
 }

@@ -1,13 +1,59 @@
-//! How far behind the far end is, and when to say so.
+//! How far behind the far end is, when to say so, and when to skip.
 
 use std::time::{Duration, Instant};
+
+use super::{Fork, Rings, Stage};
+use crate::clock::CHUNK_MS;
+use crate::event::MediaEvent;
+use crate::sink::Sink;
 
 /// Told when crossed upward; told again only after the lag has fallen below the lowest.
 const STEPS: [u32; 3] = [30, 60, 90];
 /// What 100 stands for: audio was skipped.
-pub const SKIPPED: u32 = 100;
+const SKIPPED: u32 = 100;
 /// Skipping goes on chunk by chunk while a far end stands still: told once a second.
 const AGAIN: Duration = Duration::from_secs(1);
+
+impl Fork {
+    /// How far behind the furthest track is.
+    fn lag_ms(&self, rings: &Rings) -> u32 {
+        u32::try_from(self.reader.behind(rings) * CHUNK_MS)
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.unsent_ms)
+    }
+
+    /// Tell how far behind it is; beyond the bound, skip.
+    pub(super) fn bound_lag(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
+        let lag_ms = self.lag_ms(rings);
+        let step = self.lag.note(lag_ms, self.max_lag_ms);
+        if lag_ms <= self.max_lag_ms || self.ending.is_some() {
+            if let Some(percent) = step {
+                self.tell_lag(lag_ms, percent, sink);
+            }
+            return;
+        }
+        // Not connected yet: keep the newest. Else skip to live.
+        let keep = match self.stage {
+            Stage::Connecting => u64::from(self.max_lag_ms) / CHUNK_MS,
+            _ if self.unsent_ms > self.max_lag_ms => 0,
+            _ => 1,
+        };
+        self.totals.frames_dropped += self.reader.skip_to(keep, rings);
+        if self.lag.skipped(now) {
+            self.tell_lag(lag_ms, SKIPPED, sink);
+        }
+    }
+
+    fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
+        sink.event(MediaEvent::ForkLagging {
+            leg: self.leg,
+            fork: self.id,
+            lag_ms,
+            percent,
+            dropped_ms: self.totals.frames_dropped * CHUNK_MS,
+        });
+    }
+}
 
 #[derive(Debug, Default)]
 pub struct LagWatch {

@@ -19,6 +19,11 @@ use crate::source_lock::Verdict;
 use crate::timeline::Piece;
 use crate::transcode::MAX_AUDIO;
 
+/// Packets decoded each second where nobody but the level meter needs them, and how many of them
+/// do not count yet.
+const PROBE: u8 = 12;
+const WARM_UP: u8 = 6;
+
 /// A packet fit to be relayed.
 #[derive(Debug, Clone, Copy)]
 pub struct Heard {
@@ -117,8 +122,8 @@ impl Leg {
     ) {
         let meter = &mut self.meters[Track::Inbound as usize];
         let tapped = self.taps.hears(Track::Inbound);
-        // G.722 tells its level only when decoded: once a second will do.
-        let probe = codec == Codec::G722 && meter.is_empty();
+        // G.722 tells its level only when decoded: a few packets each second will do.
+        let probe = codec == Codec::G722 && self.probed < PROBE;
         let wanted = peer.is_some_and(|peer| peer.tapped || peer.codec != codec);
         if tapped || wanted || probe {
             self.ear.decode(codec, payload, &mut scratch.decoded);
@@ -127,7 +132,10 @@ impl Leg {
             self.ear.miss();
         }
         let audio = scratch.decoded.audio(codec, payload, heard.decoded);
+        self.probed = self.probed.saturating_add(1);
         heard.energy = match codec {
+            // The decoder takes a while to find into a stream.
+            Codec::G722 if self.probed <= WARM_UP => None,
             Codec::G722 => audio.ulaw.and_then(|ulaw| Energy::of(Codec::Pcmu, ulaw)),
             _ => Energy::of(codec, payload),
         };

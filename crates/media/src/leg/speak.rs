@@ -51,8 +51,11 @@ impl Leg {
         let (Some(agreed), Some(lock)) = (&self.agreed, &self.lock) else {
             return;
         };
+        if self.closed || !self.playlist.is_empty() {
+            return;
+        }
         let outgoing = agreed.outgoing(heard.kind).zip(lock.target());
-        let sends = agreed.media.direction.sends() && self.playlist.is_empty() && !self.closed;
+        let sends = agreed.media.direction.sends();
         let Some((payload_type, to)) = outgoing.filter(|_| sends) else {
             // What is left out leaves no gap in our numbers.
             self.out.break_off();

@@ -122,6 +122,9 @@ impl Taps {
     pub fn listen_inband(&mut self, now: Instant, wanted: bool) {
         if wanted != self.listeners.detector.is_some() {
             self.listeners.detector = wanted.then(|| Box::new(Detector::new()));
+            if wanted {
+                self.begin(now, &[Track::Inbound]);
+            }
             self.settle(now);
         }
     }

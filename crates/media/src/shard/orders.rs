@@ -147,21 +147,7 @@ impl Shard {
                 self.forks.insert(fork, id);
                 self.settle(now, id);
             }
-            None => sink.event(MediaEvent::ForkEnded(ForkEnded {
-                leg: id,
-                fork,
-                reason: EndReason::CallEnded,
-                code: 0,
-                detail: String::new(),
-                close_code: 0,
-                frames_sent: 0,
-                ms_sent: 0,
-                ms_dropped: 0,
-                ms_repaired: 0,
-                lag_max_ms: 0,
-                latency_p50_us: 0,
-                latency_p99_us: 0,
-            })),
+            None => sink.event(MediaEvent::ForkEnded(ForkEnded::without_leg(id, fork))),
         }
     }
 

@@ -1,0 +1,253 @@
+//! Once a call is set up, relaying and forking it allocates nothing.
+//!
+//! In a program of its own: it counts every allocation of its one thread.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bridgetap_media::{
+    CaptureFrom, Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia,
+    LegStats, MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
+};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system allocator unchanged; counting in a thread-local Cell
+// neither allocates nor unwinds.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Takes everything and keeps only counts.
+#[derive(Default)]
+struct Drain {
+    packets: u64,
+    frames: u64,
+    samples: u64,
+    ready: [bool; 8],
+}
+
+impl Sink for Drain {
+    fn send_rtp(&mut self, _leg: LegId, _to: SocketAddr, _datagram: &[u8]) {
+        self.packets += 1;
+    }
+
+    fn send_rtcp(&mut self, _leg: LegId, _to: SocketAddr, _datagram: &[u8]) {}
+
+    fn fork_ready(&mut self, fork: ForkId) {
+        self.ready[fork.0 as usize] = true;
+    }
+
+    fn event(&mut self, _event: MediaEvent) {}
+
+    fn record_samples(&mut self, _record: RecordId, _channels: usize, samples: &[i16]) {
+        self.samples += samples.len() as u64;
+    }
+
+    fn record_ended(&mut self, _leg: LegId, _record: RecordId) {}
+
+    fn leg_stats(&mut self, _stats: &LegStats) {}
+}
+
+struct Call {
+    epoch: Instant,
+    shard: Shard,
+    drain: Drain,
+    text: Vec<u8>,
+}
+
+impl Call {
+    fn new(codecs: [Codec; 2]) -> Self {
+        let epoch = Instant::now();
+        let mut call = Self {
+            epoch,
+            shard: Shard::new(ShardConfig::new(epoch, 0)),
+            drain: Drain::default(),
+            text: Vec::with_capacity(1024),
+        };
+        for (leg, codec) in [1, 2].into_iter().zip(codecs) {
+            call.order(Command::OpenLeg(LegConfig {
+                id: LegId(leg),
+                ssrc: leg as u32,
+                first_sequence: 0,
+                first_timestamp: 0,
+                seed: leg,
+            }));
+            call.order(Command::Configure {
+                leg: LegId(leg),
+                media: Box::new(LegMedia {
+                    remote: address(leg),
+                    remote_rtcp: None,
+                    codec,
+                    payload_type: 96,
+                    receive: Vec::new(),
+                    telephone_event: Some(101),
+                    receive_telephone_event: None,
+                    comfort_noise: None,
+                    direction: Direction::SendRecv,
+                    ptime_ms: 20,
+                    symmetric: true,
+                    inband_dtmf: leg == 1,
+                    cname: "a".into(),
+                }),
+            });
+        }
+        call.order(Command::Bridge {
+            leg: LegId(1),
+            other: LegId(2),
+        });
+        call
+    }
+
+    fn order(&mut self, command: Command) {
+        self.shard.command(self.epoch, command, &mut self.drain);
+    }
+
+    fn fork_and_record(&mut self) {
+        for (leg, fork) in [(1, 1), (1, 2), (2, 3)] {
+            let target = ForkTarget {
+                stream_sid: "MZ1".into(),
+                call_sid: "CA1".into(),
+                account_sid: "AC1".into(),
+                host: String::new(),
+                port: 443,
+                path: "/".into(),
+                tracks: Track::ALL.to_vec(),
+                parameters: Vec::new(),
+                headers: Vec::new(),
+                max_lag_ms: 5000,
+                capture_from: CaptureFrom::Open,
+            };
+            self.order(Command::StartFork {
+                leg: LegId(leg),
+                fork: ForkId(fork),
+                target: Box::new(target),
+            });
+            self.shard
+                .fork_opened(self.epoch, ForkId(fork), &mut self.drain);
+        }
+        self.order(Command::StartRecord {
+            leg: LegId(1),
+            record: RecordId(1),
+            tracks: Track::ALL.to_vec(),
+        });
+    }
+
+    /// 20 ms of a conversation: both parties, with one loss and one overtaking in a hundred.
+    fn tick(&mut self, n: u32) {
+        for leg in [1, 2] {
+            let now = self.epoch + Duration::from_millis(u64::from(n) * 20 + 7 * leg);
+            let number = match n % 100 {
+                30 => continue,
+                60 => n + 1,
+                61 => n - 1,
+                _ => n,
+            };
+            let mut packet = [0x55; 172];
+            packet[..4].copy_from_slice(&[0x80, 96, (number >> 8) as u8, number as u8]);
+            packet[4..8].copy_from_slice(&(number * 160).to_be_bytes());
+            packet[8..12].copy_from_slice(&(77 + leg as u32).to_be_bytes());
+            while self.shard.next_timeout().is_some_and(|due| due <= now) {
+                self.shard.handle_timeout(now, &mut self.drain);
+            }
+            self.shard
+                .receive_rtp(now, LegId(leg), address(leg), &mut packet, &mut self.drain);
+            for fork in 1..=3 {
+                if std::mem::take(&mut self.drain.ready[fork]) {
+                    loop {
+                        self.text.clear();
+                        let id = ForkId(fork as u64);
+                        let frame = self
+                            .shard
+                            .fork_next(now, id, &mut self.text, &mut self.drain);
+                        if frame.is_none() {
+                            break;
+                        }
+                        self.drain.frames += 1;
+                    }
+                    self.shard
+                        .fork_written(now, ForkId(fork as u64), 0, &mut self.drain);
+                }
+            }
+        }
+    }
+}
+
+fn address(leg: u64) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 4000 + 2 * leg as u16))
+}
+
+/// Allocations in a minute of the call, after ten seconds of it.
+fn steady_state(mut call: Call) -> (u64, Drain) {
+    (0..500).for_each(|n| call.tick(n));
+    call.drain = Drain::default();
+    call.drain.ready = [true; 8];
+    let before = ALLOCATIONS.with(Cell::get);
+    (500..3500).for_each(|n| call.tick(n));
+    let after = ALLOCATIONS.with(Cell::get);
+    (after - before, call.drain)
+}
+
+#[test]
+fn relaying_allocates_nothing() {
+    for codecs in [
+        [Codec::Pcmu, Codec::Pcmu],
+        [Codec::Pcma, Codec::Pcmu],
+        [Codec::G722, Codec::Pcma],
+        [Codec::G722, Codec::G722],
+    ] {
+        let (allocations, drain) = steady_state(Call::new(codecs));
+        assert_eq!(drain.packets, 2 * 2970, "{codecs:?}");
+        assert_eq!(allocations, 0, "{codecs:?}");
+    }
+}
+
+#[test]
+fn forking_and_recording_allocate_nothing() {
+    for codecs in [[Codec::Pcmu, Codec::Pcmu], [Codec::G722, Codec::Pcma]] {
+        let mut call = Call::new(codecs);
+        call.fork_and_record();
+        let (allocations, drain) = steady_state(call);
+        assert!(
+            drain.frames.abs_diff(3 * 2 * 3000) < 30,
+            "{} frames",
+            drain.frames
+        );
+        assert!(drain.samples.abs_diff(2 * 160 * 3000) < 2 * 160 * 10);
+        assert_eq!(allocations, 0, "{codecs:?}");
+    }
+}
+
+/// The counter itself counts: else the tests above prove nothing.
+#[test]
+fn an_allocation_is_seen() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let boxed = std::hint::black_box(Box::new([0_u8; 64]));
+    assert!(ALLOCATIONS.with(Cell::get) > before);
+    drop(boxed);
+}

@@ -1,0 +1,17 @@
+//! A whole shard on a pretend network and a virtual clock: what a caller and a far server notice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in tests, but does not see helpers of integration tests as such"
+)]
+
+mod bridging;
+mod forking;
+mod fuzz;
+mod keys;
+mod moving;
+mod playing;
+mod reporting;
+mod tracks;
+mod world;

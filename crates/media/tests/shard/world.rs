@@ -1,0 +1,534 @@
+//! The pretend network: parties that speak tones, far servers that take or refuse, a clock that
+//! goes as far as it is told.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bridgetap_media::{
+    CaptureFrom, Codec, Command, Direction, ForkEnded, ForkFrame, ForkId, ForkTarget, LegConfig,
+    LegId, LegMedia, LegStats, MediaEvent, PlayId, Prompt, RecordId, Shard, ShardConfig, Sink,
+    Track,
+};
+use serde_json::Value;
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// One datagram the shard sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub at: Duration,
+    pub leg: LegId,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+impl Sent {
+    pub fn marker(&self) -> bool {
+        self.bytes[1] & 0x80 != 0
+    }
+
+    pub fn payload_type(&self) -> u8 {
+        self.bytes[1] & 0x7F
+    }
+
+    pub fn sequence(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
+    pub fn timestamp(&self) -> u32 {
+        u32::from_be_bytes(self.bytes[4..8].try_into().unwrap())
+    }
+
+    pub fn ssrc(&self) -> u32 {
+        u32::from_be_bytes(self.bytes[8..12].try_into().unwrap())
+    }
+
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[12..]
+    }
+}
+
+/// What the shard told its driver.
+#[derive(Default)]
+pub struct Net {
+    pub now: Duration,
+    pub rtp: Vec<Sent>,
+    pub rtcp: Vec<Sent>,
+    pub ready: Vec<ForkId>,
+    pub events: Vec<(Duration, MediaEvent)>,
+    pub samples: BTreeMap<RecordId, (usize, Vec<i16>)>,
+    pub ended_records: Vec<RecordId>,
+    pub stats: Vec<LegStats>,
+}
+
+impl Sink for Net {
+    fn send_rtp(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
+        let (at, bytes) = (self.now, datagram.to_vec());
+        self.rtp.push(Sent { at, leg, to, bytes });
+    }
+
+    fn send_rtcp(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
+        let (at, bytes) = (self.now, datagram.to_vec());
+        self.rtcp.push(Sent { at, leg, to, bytes });
+    }
+
+    fn fork_ready(&mut self, fork: ForkId) {
+        self.ready.push(fork);
+    }
+
+    fn event(&mut self, event: MediaEvent) {
+        self.events.push((self.now, event));
+    }
+
+    fn record_samples(&mut self, record: RecordId, channels: usize, samples: &[i16]) {
+        let place = self.samples.entry(record).or_default();
+        place.0 = channels;
+        place.1.extend(samples);
+    }
+
+    fn record_ended(&mut self, _leg: LegId, record: RecordId) {
+        self.ended_records.push(record);
+    }
+
+    fn leg_stats(&mut self, stats: &LegStats) {
+        self.stats.push(stats.clone());
+    }
+}
+
+pub struct World {
+    pub epoch: Instant,
+    pub shard: Shard,
+    pub net: Net,
+    /// What far servers have been sent, in order.
+    pub frames: BTreeMap<ForkId, Vec<String>>,
+    /// Far servers that take nothing at the moment.
+    pub stalled: HashSet<ForkId>,
+    text: Vec<u8>,
+}
+
+pub const EPOCH_NTP: u64 = 0xEB00_0000 << 32;
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub fn with(change: impl FnOnce(&mut ShardConfig)) -> Self {
+        let epoch = Instant::now();
+        let mut config = ShardConfig::new(epoch, EPOCH_NTP);
+        change(&mut config);
+        Self {
+            epoch,
+            shard: Shard::new(config),
+            net: Net::default(),
+            frames: BTreeMap::new(),
+            stalled: HashSet::new(),
+            text: Vec::new(),
+        }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.epoch + self.net.now
+    }
+
+    pub fn order(&mut self, command: Command) {
+        self.shard
+            .command(self.epoch + self.net.now, command, &mut self.net);
+        self.pull();
+    }
+
+    /// A leg that has agreed on `codec` with a peer at port `4000 + 2 id`.
+    pub fn leg(&mut self, id: u64, codec: Codec) -> LegId {
+        let leg = LegId(id);
+        self.order(Command::OpenLeg(LegConfig {
+            id: leg,
+            ssrc: 0xB000 + id as u32,
+            first_sequence: 65_500,
+            first_timestamp: u32::MAX - 10_000,
+            seed: id,
+        }));
+        self.configure(leg, media(id, codec));
+        leg
+    }
+
+    pub fn configure(&mut self, leg: LegId, media: LegMedia) {
+        self.order(Command::Configure {
+            leg,
+            media: Box::new(media),
+        });
+    }
+
+    pub fn fork(&mut self, leg: LegId, id: u64, tracks: &[Track]) -> ForkId {
+        self.fork_with(leg, id, tracks, |_| ())
+    }
+
+    pub fn fork_with(
+        &mut self,
+        leg: LegId,
+        id: u64,
+        tracks: &[Track],
+        change: impl FnOnce(&mut ForkTarget),
+    ) -> ForkId {
+        let fork = ForkId(id);
+        let mut target = ForkTarget {
+            stream_sid: format!("MZ{id}"),
+            call_sid: "CA1".into(),
+            account_sid: "AC1".into(),
+            host: "example.com".into(),
+            port: 443,
+            path: "/".into(),
+            tracks: tracks.to_vec(),
+            parameters: Vec::new(),
+            headers: Vec::new(),
+            max_lag_ms: 5000,
+            capture_from: CaptureFrom::Open,
+        };
+        change(&mut target);
+        self.order(Command::StartFork {
+            leg,
+            fork,
+            target: Box::new(target),
+        });
+        fork
+    }
+
+    /// The far server answers 101.
+    pub fn open(&mut self, fork: ForkId) {
+        let now = self.now();
+        self.shard.fork_opened(now, fork, &mut self.net);
+        self.pull();
+    }
+
+    /// A fork that is open at once.
+    pub fn open_fork(&mut self, leg: LegId, id: u64, tracks: &[Track]) -> ForkId {
+        let fork = self.fork(leg, id, tracks);
+        self.open(fork);
+        fork
+    }
+
+    /// Write what ready forks have for servers that take it.
+    pub fn pull(&mut self) {
+        let now = self.now();
+        for fork in std::mem::take(&mut self.net.ready) {
+            if self.stalled.contains(&fork) {
+                self.net.ready.push(fork);
+                continue;
+            }
+            loop {
+                self.text.clear();
+                let frame = self
+                    .shard
+                    .fork_next(now, fork, &mut self.text, &mut self.net);
+                let Some(frame) = frame else {
+                    break;
+                };
+                let text = String::from_utf8(self.text.clone()).unwrap();
+                self.frames.entry(fork).or_default().push(text);
+                if frame == ForkFrame::Stop {
+                    self.shard.fork_written(now, fork, 0, &mut self.net);
+                }
+            }
+        }
+    }
+
+    pub fn run_to(&mut self, at: Duration) {
+        while let Some(due) = self
+            .shard
+            .next_timeout()
+            .filter(|due| *due <= self.epoch + at)
+        {
+            self.net.now = self.net.now.max(due - self.epoch);
+            self.shard
+                .handle_timeout(self.epoch + self.net.now, &mut self.net);
+            self.pull();
+        }
+        self.net.now = at;
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        self.run_to(self.net.now + time);
+    }
+
+    pub fn receive(&mut self, leg: LegId, from: SocketAddr, mut datagram: Vec<u8>) {
+        let now = self.now();
+        self.shard
+            .receive_rtp(now, leg, from, &mut datagram, &mut self.net);
+        self.pull();
+    }
+
+    /// Let all parties speak for a while, each packet when it is due.
+    pub fn talk(&mut self, parties: &mut [&mut Party], time: Duration) {
+        let end = self.net.now + time;
+        for party in parties.iter_mut() {
+            party.due = party.due.max(self.net.now + party.phase);
+        }
+        loop {
+            let next = parties.iter_mut().min_by_key(|party| party.due).unwrap();
+            if next.due >= end {
+                break;
+            }
+            self.run_to(next.due);
+            let (leg, address, datagram) = next.packet();
+            self.receive(leg, address, datagram);
+        }
+        self.run_to(end);
+    }
+
+    /// RTP sent on this leg.
+    pub fn sent_on(&self, leg: LegId) -> Vec<Sent> {
+        self.net
+            .rtp
+            .iter()
+            .filter(|sent| sent.leg == leg)
+            .cloned()
+            .collect()
+    }
+
+    /// Everything this leg was sent of a payload type, decoded.
+    pub fn heard_by(&self, leg: LegId, payload_type: u8, codec: Codec) -> Vec<i16> {
+        let sent = self.sent_on(leg);
+        let audio = sent
+            .iter()
+            .filter(|sent| sent.payload_type() == payload_type);
+        decode(
+            codec,
+            &audio
+                .flat_map(|sent| sent.payload().to_vec())
+                .collect::<Vec<u8>>(),
+        )
+    }
+
+    pub fn messages(&self, fork: ForkId) -> Vec<Value> {
+        let frames = self.frames.get(&fork);
+        frames
+            .into_iter()
+            .flatten()
+            .map(|text| serde_json::from_str(text).unwrap())
+            .collect()
+    }
+
+    /// The µ-law audio of one track, in the order it was sent.
+    pub fn track(&self, fork: ForkId, track: Track) -> Vec<u8> {
+        use base64::Engine as _;
+        let messages = self.messages(fork);
+        let media = messages
+            .iter()
+            .filter(|m| m["media"]["track"] == track.name());
+        media
+            .flat_map(|m| {
+                let payload = m["media"]["payload"].as_str().unwrap();
+                base64::engine::general_purpose::STANDARD
+                    .decode(payload)
+                    .unwrap()
+            })
+            .collect()
+    }
+
+    pub fn events(&self) -> Vec<&MediaEvent> {
+        self.net.events.iter().map(|(_, event)| event).collect()
+    }
+
+    pub fn pressed(&self, leg: LegId) -> String {
+        self.events()
+            .iter()
+            .filter_map(|event| match event {
+                MediaEvent::DtmfPressed { leg: l, digit, .. } if *l == leg => Some(*digit),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn fork_ends(&self) -> Vec<ForkEnded> {
+        self.events()
+            .iter()
+            .filter_map(|event| match event {
+                MediaEvent::ForkEnded(ended) => Some(ended.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn play_ends(&self) -> Vec<(PlayId, bool)> {
+        self.events()
+            .iter()
+            .filter_map(|event| match event {
+                MediaEvent::PlayEnded {
+                    play, completed, ..
+                } => Some((*play, *completed)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+pub fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+pub fn payload_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+    }
+}
+
+/// What leg `id` agrees on unless a test says otherwise.
+pub fn media(id: u64, codec: Codec) -> LegMedia {
+    LegMedia {
+        remote: address(4000 + 2 * (id % 1000) as u16),
+        remote_rtcp: None,
+        codec,
+        payload_type: payload_type(codec),
+        receive: [Codec::Pcmu, Codec::Pcma, Codec::G722]
+            .map(|codec| (payload_type(codec), codec))
+            .to_vec(),
+        telephone_event: Some(100 + (id % 20) as u8),
+        receive_telephone_event: None,
+        comfort_noise: None,
+        direction: Direction::SendRecv,
+        ptime_ms: 20,
+        symmetric: true,
+        inband_dtmf: false,
+        cname: format!("leg{id}@test"),
+    }
+}
+
+/// A party that speaks one tone into a leg.
+#[derive(Clone)]
+pub struct Party {
+    pub leg: LegId,
+    pub address: SocketAddr,
+    pub codec: Codec,
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ptime: u64,
+    /// When in each 20 ms it sends.
+    pub phase: Duration,
+    pub due: Duration,
+    spoken: u64,
+    voice: Arc<Prompt>,
+}
+
+impl Party {
+    pub fn new(leg: LegId, codec: Codec, hz: f64) -> Self {
+        Self {
+            leg,
+            address: address(4000 + 2 * leg.0 as u16),
+            codec,
+            ssrc: 0xA000 + leg.0 as u32,
+            sequence: 1000 * leg.0 as u16,
+            timestamp: 777 * leg.0 as u32,
+            ptime: 20,
+            phase: ms(3 + 5 * leg.0 % 17),
+            due: Duration::ZERO,
+            spoken: 0,
+            voice: prompt(hz, Duration::from_secs(20)),
+        }
+    }
+
+    pub fn packet(&mut self) -> (LegId, SocketAddr, Vec<u8>) {
+        let samples = self.ptime * 8;
+        let voice = self.voice.encoded(self.codec);
+        let start = self.spoken as usize % (voice.len() - samples as usize);
+        let packet = rtp(
+            payload_type(self.codec),
+            self.sequence,
+            self.timestamp,
+            self.ssrc,
+            &voice[start..start + samples as usize],
+        );
+        self.spoken += samples;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(samples as u32);
+        self.due += ms(self.ptime);
+        (self.leg, self.address, packet)
+    }
+
+    /// Be silent, its clock going on, without sending anything.
+    pub fn pause(&mut self, time: Duration) {
+        self.timestamp = self.timestamp.wrapping_add(time.as_millis() as u32 * 8);
+    }
+}
+
+pub fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, payload_type];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(payload);
+    packet
+}
+
+/// A prompt of one tone.
+pub fn prompt(hz: f64, time: Duration) -> Arc<Prompt> {
+    let count = time.as_millis() as usize * 8;
+    let pcm: Vec<u8> = (0..count)
+        .map(|n| (8000.0 * (n as f64 / 8000.0 * hz * std::f64::consts::TAU).sin()) as i16)
+        .flat_map(i16::to_le_bytes)
+        .collect();
+    Arc::new(Prompt::from_pcm(&pcm, 8000).unwrap())
+}
+
+/// Our own small decoders, so that the tests do not lean on the crate's.
+pub fn decode(codec: Codec, bytes: &[u8]) -> Vec<i16> {
+    match codec {
+        Codec::Pcmu => bytes.iter().map(|&byte| ulaw(byte)).collect(),
+        Codec::Pcma => bytes.iter().map(|&byte| alaw(byte)).collect(),
+        Codec::G722 => panic!("relay it to a G.711 leg instead"),
+    }
+}
+
+pub fn ulaw(byte: u8) -> i16 {
+    let byte = !byte;
+    let magnitude = ((i32::from(byte & 15) * 2 + 33) << (byte >> 4 & 7)) - 33;
+    (if byte & 0x80 != 0 { -4 } else { 4 } * magnitude) as i16
+}
+
+fn alaw(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let (segment, step) = (byte >> 4 & 7, i32::from(byte & 15));
+    let magnitude = if segment == 0 {
+        step * 16 + 8
+    } else {
+        (step * 16 + 264) << (segment - 1)
+    };
+    (if byte & 0x80 != 0 {
+        magnitude
+    } else {
+        -magnitude
+    }) as i16
+}
+
+/// The part of the energy at `hz`, from 0 to 1, and the RMS of all.
+pub fn purity(samples: &[i16], hz: f64) -> (f64, f64) {
+    let (mut sine, mut cosine, mut all) = (0.0, 0.0, 0.0);
+    for (n, &sample) in samples.iter().enumerate() {
+        let phase = n as f64 / 8000.0 * hz * std::f64::consts::TAU;
+        sine += f64::from(sample) * phase.sin();
+        cosine += f64::from(sample) * phase.cos();
+        all += f64::from(sample).powi(2);
+    }
+    let count = samples.len().max(1) as f64;
+    let tone = (sine.hypot(cosine) * 2.0 / count).powi(2) / 2.0;
+    (tone / (all / count).max(1e-9), (all / count).sqrt())
+}
+
+/// Is this, over all its length, that tone and little else?
+pub fn is_tone(samples: &[i16], hz: f64) -> bool {
+    let (part, rms) = purity(samples, hz);
+    samples.len() >= 800 && part > 0.95 && rms > 3000.0
+}
+
+pub fn is_silent(samples: &[i16]) -> bool {
+    samples.iter().all(|sample| sample.abs() <= 8)
+}
+
+pub fn heard(ulaw_bytes: &[u8]) -> Vec<i16> {
+    ulaw_bytes.iter().map(|&byte| ulaw(byte)).collect()
+}
