@@ -171,7 +171,7 @@ class Stage:
             streams=Streams(parts),
             prompter=self.prompter,
             http=Web(),
-            addresses=MediaAddresses(),
+            addresses=MediaAddresses(clock=clock),
         )
         self.calls = Calls(
             exchange=self.exchange,

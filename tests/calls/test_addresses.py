@@ -92,6 +92,13 @@ def test_a_display_name_cannot_break_out_of_its_quotes() -> None:
     assert NameAddr.parse(written).uri.user == "a"
 
 
+def test_nothing_a_flow_renders_can_add_a_header() -> None:
+    hostile = "x\r\nRoute: <sip:eve@h>\x00"
+    written = str(NameAddr(uri=SipUri(user=hostile, host="h"), display=hostile))
+    assert written.isprintable()
+    assert NameAddr.parse(written).uri.user == hostile, "percent-encoded"
+
+
 @pytest.mark.parametrize("text", ['"open <sip:a@h>', "<sip:a@h", ""])
 def test_a_broken_name_addr_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):

@@ -44,7 +44,7 @@ def test_every_event_of_the_contract_has_its_class() -> None:
         for node in CONTRACT.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
     }
-    named = {part.strip(" ()\n") for key in ("SipEvent", "MediaEvent") for part in unions[key].split("|")}
+    named = {part.strip(" ()\n") for key in ("_SipEvent", "_MediaEvent") for part in unions[key].split("|")}
     assert named == set(CLASSES)
 
 

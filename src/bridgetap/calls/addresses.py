@@ -106,9 +106,9 @@ class NameAddr:
         )
 
     def __str__(self) -> str:
-        display = ""
-        if self.display:
-            display = '"' + self.display.replace("\\", "\\\\").replace('"', '\\"') + '" '
+        display = "".join(character for character in self.display if character.isprintable())  # no header is injected
+        if display:
+            display = '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '" '
         tail = "".join(f";{name}={value}" if value else f";{name}" for name, value in self.parameters.items())
         return f"{display}<{self.uri}>{tail}"
 

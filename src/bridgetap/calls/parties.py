@@ -8,9 +8,10 @@ import structlog
 
 from bridgetap.engine import Core, Inbox, IncomingCall
 from bridgetap.ids import CallSid
-from bridgetap.sdp import Policy
+from bridgetap.sdp import Policy, ip_version, parse
 from bridgetap.settings import Codec
 
+from .bodies import session_description
 from .ledger import CallEntry, Ledger
 from .leg import Leg, LegNews
 from .leg_states import Answered, EarlyMedia, Ended, Notice, Ringing, Silent, State
@@ -108,7 +109,9 @@ class Parties:
 
     def admit(self, call: IncomingCall, *, entry: CallEntry, trunk: Trunk | None) -> Party:
         """A caller. `InvalidSdp` or `EngineError` where it cannot be served."""
-        address = self._addresses.between(local=call.local, remote=call.source)
+        offer = session_description(call.content_type, call.body)
+        version = ip_version(parse(offer)) if offer else None
+        address = self._addresses.between(local=call.local, remote=call.source, version=version)
         parts = self._parts(entry.record.sid, address, trunk)
         leg = Leg.incoming(call, core=self._core, parts=parts, sink=self._put)
         return self._add(leg, entry=entry, trunk=trunk)

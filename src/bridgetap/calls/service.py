@@ -21,7 +21,8 @@ from .exchange import Exchange
 from .flow_book import FlowBook, Program
 from .ledger import CallEntry
 from .routing import Arrival
-from .trunks import Trunk, Trunks
+from .trunks import Reachable, Registration, Trunk, Trunks
+from .voice_request import forwarded_from
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,8 @@ class Calls:
             "calls_taken_total": self._taken,
             "calls_refused_total": self._refused,
             "streams_live": self._exchange.streams.live,
+            "trunks_down": sum(trunk.reachable is Reachable.DOWN for trunk in self._trunks.all()),
+            "trunks_registered": sum(trunk.registration is Registration.REGISTERED for trunk in self._trunks.all()),
             "draining": float(self._draining),
         }
 
@@ -189,6 +192,7 @@ class Calls:
             from_=arrival.from_,
             to=arrival.to,
             caller_name=arrival.display or None,
+            forwarded_from=forwarded_from(invite),
             trunk=arrival.trunk,
             sip_call_id=invite.call_id,
         )

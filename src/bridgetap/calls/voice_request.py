@@ -46,9 +46,17 @@ def _sip_parameters(call: IncomingCall) -> Mapping[str, str]:
     for name, value in call.headers:
         if name.lower().startswith("x-"):
             parameters.setdefault(f"SipHeader_{name}", value)
-    if forwarded := header(call.headers, "Diversion"):
-        try:
-            parameters["ForwardedFrom"] = shown_party(NameAddr.parse(forwarded).uri)
-        except InvalidInput:
-            parameters["ForwardedFrom"] = forwarded
+    if (forwarded := forwarded_from(call)) is not None:
+        parameters["ForwardedFrom"] = forwarded
     return parameters
+
+
+def forwarded_from(call: IncomingCall) -> str | None:
+    """Who sent the call on to us (RFC 5806), where an exchange says so."""
+    diversion = header(call.headers, "Diversion")
+    if diversion is None:
+        return None
+    try:
+        return shown_party(NameAddr.parse(diversion).uri)
+    except InvalidInput:
+        return diversion

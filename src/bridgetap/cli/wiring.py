@@ -146,6 +146,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
         trunks = Trunks(core=core, settings=settings.trunks, dice=random.SystemRandom().random)
         registrar = Registrar(core=core, clock=clock, store=BindingRows(store, clock=clock))
         addresses = MediaAddresses(
+            clock=clock,
             fixed=settings.media.address,
             external=settings.sip.external_address,
             local_networks=settings.sip.local_networks,
