@@ -23,6 +23,7 @@ use crate::method::Method;
 use crate::stack::{
     Core, Journey, JourneyId, OurContact, Outcome, Owner, Progress, Reply, TxId, compose,
 };
+use crate::transaction::PATIENCE;
 use crate::types::{Credentials, DialogId, EndCause, HeaderList, RequestId, SipEvent, Source};
 use answers::SentAck;
 use dialing::Dialing;
@@ -57,6 +58,9 @@ pub(crate) struct Call {
     /// Their requests that Python has to answer.
     open: Vec<RequestId>,
     journeys: usize,
+    /// A re-INVITE that was on its way when the call ended. Its 487 should come, but a provisional
+    /// took its clock away: after 64·T1 it is forgotten.
+    lingering: Option<(JourneyId, Instant)>,
 }
 
 enum Phase {
@@ -85,7 +89,7 @@ impl Call {
             Phase::Dialing(dialing) => dialing.next_timeout(),
             Phase::Ringing(ringing) => Some(ringing.next_timeout()),
             Phase::Up(up) => up.next_timeout(),
-            Phase::Over => return None,
+            Phase::Over => return self.lingering.map(|(_, give_up)| give_up),
         };
         let theirs = self.theirs.as_ref().map(|theirs| theirs.give_up);
         [phase, theirs, self.offers.wait_until]
@@ -99,7 +103,11 @@ impl Call {
             Phase::Dialing(_) => self.dialing_timeout(now, core),
             Phase::Ringing(_) => self.ringing_timeout(now, core),
             Phase::Up(_) => self.up_timeout(now, core),
-            Phase::Over => {}
+            Phase::Over => {
+                if let Some((journey, _)) = self.lingering.take_if(|(_, give_up)| *give_up <= now) {
+                    core.abandon(journey);
+                }
+            }
         }
         self.offers_timeout(now, core);
     }
@@ -172,6 +180,10 @@ impl Call {
         }
         self.phase = Phase::Over;
         self.theirs = None;
+        self.lingering = self
+            .offers
+            .journey()
+            .map(|journey| (journey, now + PATIENCE));
         self.offers = Offers::default();
         for request in std::mem::take(&mut self.open) {
             if let Some(pending) = core.pending.remove(&request) {

@@ -44,6 +44,13 @@ const MAX_QUEUE: usize = 16;
 const MAX_TRIES: u8 = 8;
 const RETRY_AFTER_LIMIT_S: u32 = 10;
 
+impl Offers {
+    /// What is on its way.
+    pub fn journey(&self) -> Option<JourneyId> {
+        self.ours.as_ref().map(|ours| ours.journey)
+    }
+}
+
 impl Reoffer {
     pub fn new(method: ReofferMethod, body: Vec<u8>, headers: HeaderList) -> Reoffer {
         Reoffer {

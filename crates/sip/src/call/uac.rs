@@ -106,6 +106,7 @@ impl Call {
             theirs: None,
             open: Vec::new(),
             journeys: 1,
+            lingering: None,
         };
         call.remember_sdp(&invite.headers, &invite.content_type, &invite.body);
         Ok(call)

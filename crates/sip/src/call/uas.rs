@@ -129,6 +129,7 @@ impl Call {
             theirs: None,
             open: Vec::new(),
             journeys: 0,
+            lingering: None,
         };
         core.emit(SipEvent::IncomingCall(Box::new(told(
             id, identity, incoming,

@@ -290,3 +290,14 @@ fn a_command_for_what_is_gone_does_nothing() {
     assert_eq!(world.log.len(), sent);
     assert_eq!((world.ends(0).len(), world.ends(1).len()), (1, 1));
 }
+
+#[test]
+fn a_re_invite_that_only_rings_does_not_outlive_its_call() {
+    let (mut world, wire) = reoffering(ReofferMethod::Invite);
+    world.wire_answers(wire, "INVITE", 100, "", &[]);
+    world.hang_up_all(0);
+    world.run_ms(20);
+    world.wire_answers(wire, "BYE", 200, "", &[]);
+    assert_eq!(world.ends(0).len(), 1);
+    world.assert_idle();
+}

@@ -3,6 +3,7 @@
 
 mod calls;
 mod cancel;
+mod chaos;
 mod edges;
 mod forks;
 mod garbage;

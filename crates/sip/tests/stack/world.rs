@@ -530,13 +530,15 @@ impl World {
             .3
     }
 
+    /// Hang up whatever a node has.
+    pub fn hang_up_all(&mut self, node: usize) {
+        let last = self.nodes[node].ids.dialog().0;
+        (1..=last).for_each(|dialog| self.hang_up(node, DialogId(dialog)));
+    }
+
     /// Hang up whatever a node has, then as `assert_idle`.
     pub fn assert_idle_after_end(&mut self, node: usize) {
-        let ids: Vec<DialogId> = (1..=self.nodes[node].ids.dialog().0)
-            .map(DialogId)
-            .collect();
-        ids.into_iter()
-            .for_each(|dialog| self.hang_up(node, dialog));
+        self.hang_up_all(node);
         self.assert_idle();
     }
 
