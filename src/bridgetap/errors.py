@@ -5,7 +5,8 @@
     ├── InvalidInput            what a person or a peer handed us, with its place
     │   ├── InvalidDefinition   a flow definition (81022)
     │   ├── InvalidSdp          an SDP body (32102)
-    │   └── InvalidStream       a stream's start or stop (319xx)
+    │   ├── InvalidStream       a stream's start or stop (319xx)
+    │   └── InvalidTwiml        a TwiML document, or a URL in it (11100, 11750, 11770, 121xx, 12300)
     ├── FlowError               an execution that cannot go on
     ├── NotFound                no such call, stream, flow (20404)
     ├── Conflict                the thing is not in a state for that (20409, 21220)
@@ -73,6 +74,10 @@ class InvalidSdp(InvalidInput):
 
 class InvalidStream(InvalidInput):
     """A stream that cannot be started or stopped as asked."""
+
+
+class InvalidTwiml(InvalidInput):
+    """A TwiML document that cannot be run, or a URL in it that leads nowhere."""
 
 
 class FlowError(BridgetapError):
