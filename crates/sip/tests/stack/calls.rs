@@ -2,6 +2,7 @@
 
 use bridgetap_sip::types::*;
 
+use crate::asking::*;
 use crate::world::*;
 
 fn bye_from(node: usize) -> impl Fn(&mut World, DialogId, DialogId) {

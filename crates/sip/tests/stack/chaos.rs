@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bridgetap_sip::types::*;
 use proptest::prelude::*;
 
+use crate::asking::*;
 use crate::world::*;
 
 /// One thing that happens at a node, to the call that `which` picks.

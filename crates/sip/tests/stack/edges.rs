@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bridgetap_sip::types::*;
 use bridgetap_sip::{Listener, Message};
 
+use crate::asking::*;
 use crate::wire::*;
 use crate::world::*;
 

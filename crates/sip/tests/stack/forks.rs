@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bridgetap_sip::types::*;
 
+use crate::asking::*;
 use crate::world::*;
 
 fn dialled() -> (World, std::net::SocketAddr, DialogId) {

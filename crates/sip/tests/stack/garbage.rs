@@ -3,6 +3,7 @@
 use bridgetap_sip::types::*;
 use proptest::prelude::*;
 
+use crate::asking::*;
 use crate::wire::*;
 use crate::world::*;
 

@@ -1,9 +1,11 @@
 //! The stack on a pretend network: two of us, or one of us and a scripted peer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers here are tests too
 
+mod asking;
 mod calls;
 mod cancel;
 mod chaos;
+mod doubles;
 mod edges;
 mod forks;
 mod garbage;

@@ -2,6 +2,7 @@
 
 use bridgetap_sip::types::*;
 
+use crate::asking::*;
 use crate::wire::*;
 use crate::world::*;
 

@@ -2,6 +2,7 @@
 
 use bridgetap_sip::types::*;
 
+use crate::asking::*;
 use crate::world::*;
 
 fn own(world: &World, node: usize, method: &str, target: &str) -> OwnRequest {

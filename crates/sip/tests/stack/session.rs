@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bridgetap_sip::types::*;
 
+use crate::asking::*;
 use crate::wire::*;
 use crate::world::*;
 

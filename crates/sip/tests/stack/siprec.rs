@@ -6,6 +6,7 @@ use std::time::Duration;
 use bridgetap_sip::types::*;
 use bridgetap_sip::{Headers, Message};
 
+use crate::asking::*;
 use crate::world::*;
 
 const PARTS: &str = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=rs\r\n\r\n\

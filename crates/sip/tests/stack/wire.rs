@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bridgetap_sip::{Message, Request, Response};
 
+use crate::asking::*;
 use crate::world::*;
 
 /// A request from a scripted peer, CRLF and Content-Length put in.
