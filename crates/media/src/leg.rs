@@ -115,7 +115,7 @@ impl Leg {
 
     pub fn configure(&mut self, now: Instant, media: LegMedia) {
         match &mut self.lock {
-            Some(lock) => lock.configure(media.remote, media.symmetric),
+            Some(lock) => lock.configure(now, media.remote, media.symmetric),
             lock => *lock = Some(SourceLock::new(media.remote, media.symmetric)),
         }
         let agreed = Agreed::new(media);

@@ -3,6 +3,8 @@
 //! The first valid packet locks the leg onto its source. From then on everybody else is refused,
 //! with two ways out: the address SDP named speaks up shortly after a stranger was first, or the
 //! same stream goes on from another address after the old one fell silent (a NAT rebound).
+//! When SDP names a new address, the old source is heard until a new one speaks, but no longer
+//! answered.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,6 +15,8 @@ use crate::seq::{Seq, Ssrc};
 const CLAIM: Duration = Duration::from_secs(2);
 /// How long the locked source must be silent before its stream may move.
 const SILENT: Duration = Duration::from_millis(100);
+/// How long a new source may take over after SDP named a new address.
+const TAKEOVER: Duration = Duration::from_secs(5);
 /// How far a moved stream may have gone on, in packets.
 const MOVED: i32 = 500;
 
@@ -33,6 +37,8 @@ enum State {
         heard: Instant,
         ssrc: Ssrc,
         sequence: Seq,
+        /// SDP has named another address since: until then any new source takes its place.
+        outdated: Option<Instant>,
     },
 }
 
@@ -54,10 +60,14 @@ impl SourceLock {
         }
     }
 
-    /// SDP named an address again: the same one changes nothing, another opens the lock.
-    pub fn configure(&mut self, remote: SocketAddr, symmetric: bool) {
-        if remote != self.remote {
-            self.state = State::Open;
+    /// SDP named an address again: the same one changes nothing, another waits for its source.
+    pub fn configure(&mut self, now: Instant, remote: SocketAddr, symmetric: bool) {
+        if remote != self.remote
+            && let State::Locked {
+                source, outdated, ..
+            } = &mut self.state
+        {
+            *outdated = (*source != remote).then_some(now + TAKEOVER);
         }
         self.remote = remote;
         self.symmetric = symmetric;
@@ -70,10 +80,12 @@ impl SourceLock {
             heard,
             ssrc: locked_ssrc,
             sequence: newest,
+            outdated,
             ..
         } = &mut self.state
             && *source == from
         {
+            *outdated = outdated.filter(|until| now < *until);
             *heard = now;
             *locked_ssrc = ssrc;
             *newest = sequence;
@@ -88,6 +100,7 @@ impl SourceLock {
             heard: now,
             ssrc,
             sequence,
+            outdated: None,
         };
         Verdict::Locked
     }
@@ -103,7 +116,11 @@ impl SourceLock {
     /// Where to send; nowhere as long as SDP named no address and nobody was heard.
     pub fn target(&self) -> Option<SocketAddr> {
         let target = match self.state {
-            State::Locked { source, .. } if self.symmetric => source,
+            State::Locked {
+                source,
+                outdated: None,
+                ..
+            } if self.symmetric => source,
             _ => self.remote,
         };
         (!target.ip().is_unspecified() && target.port() != 0).then_some(target)
@@ -129,13 +146,15 @@ impl SourceLock {
                 heard,
                 ssrc: locked_ssrc,
                 sequence: newest,
+                outdated,
                 ..
             } => {
+                let takes_over = outdated.is_some_and(|until| now < until);
                 let claims = from == self.remote && now.saturating_duration_since(since) <= CLAIM;
                 let moved = ssrc == locked_ssrc
                     && (1..=MOVED).contains(&sequence.since(newest))
                     && now.saturating_duration_since(heard) >= SILENT;
-                claims || moved
+                takes_over || claims || moved
             }
         }
     }
@@ -220,14 +239,30 @@ mod tests {
     }
 
     #[test]
-    fn a_new_address_in_sdp_opens_the_lock_and_the_same_does_not() {
+    fn a_new_address_in_sdp_lets_a_new_source_in_and_the_same_does_not() {
         let mut rig = Rig::new(true);
         rig.packet(0, NAT, 1, 1);
-        rig.lock.configure(addr(SDP), true);
+        rig.lock.configure(rig.start, addr(SDP), true);
         assert_eq!(rig.packet(20, STRANGER, 9, 1), Verdict::Refused);
-        rig.lock.configure(addr("192.0.2.2:4000"), true);
+        rig.lock.configure(rig.start, addr("192.0.2.2:4000"), true);
+        assert_eq!(rig.lock.target(), Some(addr("192.0.2.2:4000")));
+        // What the old source still has under way is heard and not answered.
+        assert_eq!(rig.packet(30, NAT, 1, 2), Verdict::Taken);
         assert_eq!(rig.lock.target(), Some(addr("192.0.2.2:4000")));
         assert_eq!(rig.packet(40, "203.0.113.10:1", 3, 1), Verdict::Locked);
+        assert_eq!(rig.packet(41, NAT, 1, 3), Verdict::Refused);
+        assert_eq!(rig.lock.target(), Some(addr("203.0.113.10:1")));
+    }
+
+    #[test]
+    fn an_old_source_that_just_goes_on_is_answered_again() {
+        let mut rig = Rig::new(true);
+        rig.packet(0, NAT, 1, 1);
+        rig.lock.configure(rig.start, addr("192.0.2.2:4000"), true);
+        assert_eq!(rig.packet(4990, NAT, 1, 250), Verdict::Taken);
+        assert_eq!(rig.packet(5010, NAT, 1, 251), Verdict::Taken);
+        assert_eq!(rig.lock.target(), Some(addr(NAT)));
+        assert_eq!(rig.packet(5020, STRANGER, 9, 1), Verdict::Refused);
     }
 
     #[test]
@@ -241,7 +276,7 @@ mod tests {
     #[test]
     fn nowhere_to_send_until_heard() {
         let mut rig = Rig::new(true);
-        rig.lock.configure(addr("0.0.0.0:0"), true);
+        rig.lock.configure(rig.start, addr("0.0.0.0:0"), true);
         assert_eq!(rig.lock.target(), None);
         rig.packet(0, NAT, 1, 1);
         assert_eq!(rig.lock.target(), Some(addr(NAT)));

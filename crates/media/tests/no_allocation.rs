@@ -14,6 +14,7 @@ use bridgetap_media::{
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -24,17 +25,20 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        BYTES.with(|bytes| bytes.set(bytes.get() + size as i64 - layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -240,6 +244,27 @@ fn forking_and_recording_allocate_nothing() {
         );
         assert!(drain.samples.abs_diff(2 * 160 * 3000) < 2 * 160 * 10);
         assert_eq!(allocations, 0, "{codecs:?}");
+    }
+}
+
+/// The budget of a call is 64 KiB, sockets and TLS included; this is the media core's part of a
+/// bridged call with three forks, a recording and a lossy network.
+#[test]
+fn a_forked_call_is_small() {
+    let empty = {
+        let before = BYTES.with(Cell::get);
+        let shard = Shard::new(ShardConfig::new(Instant::now(), 0));
+        let bytes = BYTES.with(Cell::get) - before;
+        drop(shard);
+        bytes
+    };
+    for (codecs, most) in [([Codec::Pcmu; 2], 40), ([Codec::G722; 2], 44)] {
+        let before = BYTES.with(Cell::get);
+        let mut call = Call::new(codecs);
+        call.fork_and_record();
+        (0..3500).for_each(|n| call.tick(n));
+        let bytes = BYTES.with(Cell::get) - before - empty;
+        assert!(bytes <= most * 1024, "{codecs:?}: {bytes} bytes");
     }
 }
 

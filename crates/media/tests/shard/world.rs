@@ -398,6 +398,9 @@ pub fn media(id: u64, codec: Codec) -> LegMedia {
     }
 }
 
+/// Whole periods of every tone used here.
+const VOICE_PERIOD: usize = 16_000;
+
 /// A party that speaks one tone into a leg.
 #[derive(Clone)]
 pub struct Party {
@@ -428,14 +431,14 @@ impl Party {
             phase: ms(3 + 5 * leg.0 % 17),
             due: Duration::ZERO,
             spoken: 0,
-            voice: prompt(hz, Duration::from_secs(20)),
+            voice: prompt(hz, ms(VOICE_PERIOD as u64 / 8 + 60)),
         }
     }
 
     pub fn packet(&mut self) -> (LegId, SocketAddr, Vec<u8>) {
         let samples = self.ptime * 8;
         let voice = self.voice.encoded(self.codec);
-        let start = self.spoken as usize % (voice.len() - samples as usize);
+        let start = self.spoken as usize % VOICE_PERIOD;
         let packet = rtp(
             payload_type(self.codec),
             self.sequence,
