@@ -201,8 +201,8 @@ class LegStats:
     refused_source: int = 0
     malformed: int = 0
     remote: str = ""
-    level_in: float = 0.0
-    level_out: float = 0.0
+    level_in: float = -127.0  # dBFS; this is silence
+    level_out: float = -127.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
