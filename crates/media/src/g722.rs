@@ -7,10 +7,32 @@ mod band;
 mod tables;
 
 use band::{Band, high_bits, low_bits};
-use tables::{QM2, QM4, QM6, QMF};
+use tables::{QM2, QM4, QM6, QMF, QMF_BACK};
 
-/// The delay line of the quadrature mirror filter (§3.1, §4.4).
-type Qmf = [i32; 24];
+use crate::delay::Delay;
+
+/// The delay line of the quadrature mirror filter (§3.1, §4.4), its two phases apart.
+#[derive(Debug, Clone)]
+struct Qmf {
+    first: Delay<12>,
+    second: Delay<12>,
+}
+
+impl Qmf {
+    const fn new() -> Self {
+        Self {
+            first: Delay::new(),
+            second: Delay::new(),
+        }
+    }
+
+    /// Take in a pair; the filter's two halves.
+    fn pair(&mut self, pair: [i16; 2]) -> [i32; 2] {
+        self.first.push(pair[0]);
+        self.second.push(pair[1]);
+        [self.first.filtered(&QMF), self.second.filtered(&QMF_BACK)]
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Encoder {
@@ -31,20 +53,13 @@ impl Encoder {
         Self {
             low: Band::low(),
             high: Band::high(),
-            qmf: [0; 24],
+            qmf: Qmf::new(),
         }
     }
 
     /// Two samples at 16 kHz, earlier one first.
     pub fn pair(&mut self, pair: [i16; 2]) -> u8 {
-        self.qmf.copy_within(2.., 0);
-        self.qmf[22] = i32::from(pair[0]);
-        self.qmf[23] = i32::from(pair[1]);
-        let (mut odd, mut even) = (0, 0);
-        for (i, taps) in self.qmf.chunks_exact(2).enumerate() {
-            odd += taps[0] * QMF[i];
-            even += taps[1] * QMF[11 - i];
-        }
+        let [odd, even] = self.qmf.pair(pair);
         let low = low_bits(&self.low, (even + odd) >> 14);
         self.low.adapt_low(low >> 2, QM4[low >> 2]);
         let high = high_bits(&self.high, (even - odd) >> 14);
@@ -58,7 +73,7 @@ impl Decoder {
         Self {
             low: Band::low(),
             high: Band::high(),
-            qmf: [0; 24],
+            qmf: Qmf::new(),
         }
     }
 
@@ -71,14 +86,10 @@ impl Decoder {
         let high_out = self.high.reconstruct(QM2[high]);
         self.high.adapt_high(high, QM2[high]);
 
-        self.qmf.copy_within(2.., 0);
-        self.qmf[22] = low_out + high_out;
-        self.qmf[23] = low_out - high_out;
-        let (mut first, mut second) = (0, 0);
-        for (i, taps) in self.qmf.chunks_exact(2).enumerate() {
-            second += taps[0] * QMF[i];
-            first += taps[1] * QMF[11 - i];
-        }
+        // Both lie within ±16384, so sum and difference fit.
+        let [second, first] = self
+            .qmf
+            .pair([(low_out + high_out) as i16, (low_out - high_out) as i16]);
         [
             band::saturate(first >> 11) as i16,
             band::saturate(second >> 11) as i16,

@@ -7,6 +7,7 @@
 mod clock;
 mod command;
 mod config;
+mod delay;
 mod dtmf;
 mod event;
 mod fork;

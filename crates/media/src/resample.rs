@@ -3,97 +3,56 @@
 //! 47 taps (Kaiser window, β 5.2): flat within 0.5 dB to 3.6 kHz, 55 dB down from 4.6 kHz. Every
 //! second tap of a half-band filter is zero except the middle one, so one phase is a plain delay.
 
-/// The taps beside the middle, outward, doubled: Q15, mirrored on the other side.
-const SIDE: [i32; 12] = [
-    20776, -6684, 3733, -2390, 1601, -1079, 716, -459, 279, -156, 76, -28,
+use crate::delay::Delay;
+
+const TAPS: usize = 24;
+/// The other phase, doubled: Q14, so that it sums to one.
+const SIDES: [i16; TAPS] = [
+    -14, 38, -78, 140, -230, 358, -540, 801, -1195, 1866, -3342, 10388, 10388, -3342, 1866, -1195,
+    801, -540, 358, -230, 140, -78, 38, -14,
 ];
-const TAPS: usize = 2 * SIDE.len();
-
-/// The last samples of one phase, twice in a row so that a window never wraps.
-#[derive(Debug, Clone)]
-struct History {
-    samples: [i16; 2 * TAPS],
-    at: usize,
-}
-
-impl History {
-    const fn new() -> Self {
-        Self {
-            samples: [0; 2 * TAPS],
-            at: 0,
-        }
-    }
-
-    fn push(&mut self, sample: i16) {
-        self.at = (self.at + 1) % TAPS;
-        self.samples[self.at] = sample;
-        self.samples[self.at + TAPS] = sample;
-    }
-
-    /// The last `TAPS` samples, oldest first.
-    fn window(&self) -> &[i16] {
-        &self.samples[self.at + 1..=self.at + TAPS]
-    }
-
-    /// The sample `TAPS / 2` before the newest.
-    fn middle(&self) -> i16 {
-        self.samples[self.at + TAPS / 2]
-    }
-
-    /// The side taps over the window: twice the odd phase of the filter. Full-scale input of
-    /// the worst shape would overflow 32 bits.
-    fn filtered(&self) -> i64 {
-        let (older, newer) = self.window().split_at(TAPS / 2);
-        SIDE.iter()
-            .zip(older.iter().rev().zip(newer))
-            .map(|(&tap, (&before, &after))| {
-                i64::from(tap * (i32::from(before) + i32::from(after)))
-            })
-            .sum()
-    }
-}
 
 /// 8 kHz to 16 kHz.
 #[derive(Debug, Clone)]
-pub struct Upsampler(History);
+pub struct Upsampler(Delay<TAPS>);
 
 impl Upsampler {
     pub const fn new() -> Self {
-        Self(History::new())
+        Self(Delay::new())
     }
 
     pub fn sample(&mut self, sample: i16) -> [i16; 2] {
         self.0.push(sample);
-        let between = saturate((self.0.filtered() + (1 << 14)) >> 15);
-        [self.0.middle(), between]
+        let between = saturate((self.0.filtered(&SIDES) + (1 << 13)) >> 14);
+        [self.0.back(TAPS / 2), between]
     }
 }
 
 /// 16 kHz to 8 kHz.
 #[derive(Debug, Clone)]
 pub struct Downsampler {
-    even: History,
-    odd: History,
+    even: Delay<TAPS>,
+    odd: Delay<TAPS>,
 }
 
 impl Downsampler {
     pub const fn new() -> Self {
         Self {
-            even: History::new(),
-            odd: History::new(),
+            even: Delay::new(),
+            odd: Delay::new(),
         }
     }
 
     pub fn pair(&mut self, pair: [i16; 2]) -> i16 {
         self.even.push(pair[0]);
-        let middle = i64::from(self.even.middle()) << 15;
-        let sum = self.odd.filtered();
+        let middle = i32::from(self.even.back(TAPS / 2)) << 14;
+        let sides = self.odd.filtered(&SIDES);
         self.odd.push(pair[1]);
-        saturate((middle + sum + (1 << 15)) >> 16)
+        saturate((middle + sides + (1 << 14)) >> 15)
     }
 }
 
-fn saturate(value: i64) -> i16 {
+fn saturate(value: i32) -> i16 {
     value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
@@ -177,14 +136,7 @@ mod tests {
     #[test]
     fn the_worst_input_there_is_does_not_overflow() {
         // Each sample has the sign of the tap it will meet.
-        let sign = |n: usize| {
-            let at = if n < TAPS / 2 {
-                TAPS / 2 - 1 - n
-            } else {
-                n - TAPS / 2
-            };
-            if SIDE[at] > 0 { i16::MAX } else { i16::MIN }
-        };
+        let sign = |n: usize| if SIDES[n] > 0 { i16::MAX } else { i16::MIN };
         let (mut up, mut down) = (Upsampler::new(), Downsampler::new());
         let mut between = 0;
         for n in 0..TAPS {

@@ -1,7 +1,9 @@
 //! The numbers of ITU-T G.722: quantizers, adaptation and filter coefficients.
 
 /// Quadrature mirror filter, one half (table 11).
-pub const QMF: [i32; 12] = [3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11];
+pub const QMF: [i16; 12] = [3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11];
+/// The same from the other end.
+pub const QMF_BACK: [i16; 12] = [-11, 53, -156, 362, -805, 3876, 951, -210, 32, 12, -11, 3];
 
 /// Decision levels of the 6-bit lower-band quantizer (table 14).
 pub const Q6: [i32; 30] = [
