@@ -30,12 +30,14 @@ from bridgetap.engine import (
     ReofferReceived,
     SipConfig,
 )
+from bridgetap.receiver.authority import make_authority
 from bridgetap.sdp import AgreedMedia, Negotiation, Policy
 from bridgetap.settings import Settings
 from bridgetap.store import CallFilter, CallRecord, Cut, StepRecord, StreamRecord
 
 PATIENCE_S = 10.0
 AUDIBLE = -40.0  # dBFS; silence is below -100
+TOKEN = "0123456789abcdef"
 E = TypeVar("E")
 
 CONFIGURATION = """
@@ -47,6 +49,12 @@ threads = 1
 listen = "127.0.0.1:0"
 [calls]
 drain_s = 5
+[account]
+auth_token = "{TOKEN}"
+[streams]
+trusted_ca = "ca.pem"
+system_roots = false
+allow_networks = ["127.0.0.0/8"]
 {more}
 [[numbers]]
 number = "*"
@@ -130,13 +138,16 @@ async def live(
     answer: str = "at-once",
     more: str = "",
 ) -> AsyncIterator[Live]:
-    """`flow` gets the callees' URIs and gives the states after the trigger, the first of them `one`."""
+    """Streams trust the authority in `folder`. `flow` gets the callees' URIs and gives the states after
+    the trigger, the first of them `one`."""
+    if not (folder / "ca.pem").exists():
+        make_authority(folder)
     phones = [LivePhone() for _ in range(callees + 1)]
     trigger = {"name": "Trigger", "type": "trigger", "transitions": [{"event": "incomingCall", "next": "one"}]}
     states = flow([phone.uri for phone in phones[1:]])
     definition = {"description": "", "initial_state": "Trigger", "states": [trigger | {"properties": {}}, *states]}
     (folder / "flow.json").write_text(json.dumps(definition))
-    (folder / "bridgetap.toml").write_text(CONFIGURATION.format(answer=answer, more=more))
+    (folder / "bridgetap.toml").write_text(CONFIGURATION.format(answer=answer, more=more, TOKEN=TOKEN))
     try:
         async with open_server(Settings.load(folder / "bridgetap.toml", {}), folder=folder) as server:
             yield Live(server=server, caller=phones[0], callees=phones[1:])
