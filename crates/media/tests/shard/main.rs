@@ -7,11 +7,14 @@
 )]
 
 mod bridging;
+mod ending;
 mod forking;
 mod fuzz;
 mod keys;
 mod moving;
+mod party;
 mod playing;
 mod reporting;
+mod sound;
 mod tracks;
 mod world;

@@ -1,17 +1,18 @@
-//! The pretend network: parties that speak tones, far servers that take or refuse, a clock that
-//! goes as far as it is told.
+//! The pretend network: a shard, far servers that take or refuse, a clock that goes as far as it
+//! is told.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
     CaptureFrom, Codec, Command, Direction, ForkEnded, ForkFrame, ForkId, ForkTarget, LegConfig,
-    LegId, LegMedia, LegStats, MediaEvent, PlayId, Prompt, RecordId, Shard, ShardConfig, Sink,
-    Track,
+    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shard, ShardConfig, Sink, Track,
 };
 use serde_json::Value;
+
+pub use crate::party::{Party, prompt, rtp};
+pub use crate::sound::{decode, heard, is_silent, is_tone, purity};
 
 pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -396,142 +397,4 @@ pub fn media(id: u64, codec: Codec) -> LegMedia {
         inband_dtmf: false,
         cname: format!("leg{id}@test"),
     }
-}
-
-/// Whole periods of every tone used here.
-const VOICE_PERIOD: usize = 16_000;
-
-/// A party that speaks one tone into a leg.
-#[derive(Clone)]
-pub struct Party {
-    pub leg: LegId,
-    pub address: SocketAddr,
-    pub codec: Codec,
-    pub ssrc: u32,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub ptime: u64,
-    /// When in each 20 ms it sends.
-    pub phase: Duration,
-    pub due: Duration,
-    spoken: u64,
-    voice: Arc<Prompt>,
-}
-
-impl Party {
-    pub fn new(leg: LegId, codec: Codec, hz: f64) -> Self {
-        Self {
-            leg,
-            address: address(4000 + 2 * leg.0 as u16),
-            codec,
-            ssrc: 0xA000 + leg.0 as u32,
-            sequence: 1000 * leg.0 as u16,
-            timestamp: 777 * leg.0 as u32,
-            ptime: 20,
-            phase: ms(3 + 5 * leg.0 % 17),
-            due: Duration::ZERO,
-            spoken: 0,
-            voice: prompt(hz, ms(VOICE_PERIOD as u64 / 8 + 60)),
-        }
-    }
-
-    pub fn packet(&mut self) -> (LegId, SocketAddr, Vec<u8>) {
-        let samples = self.ptime * 8;
-        let voice = self.voice.encoded(self.codec);
-        let start = self.spoken as usize % VOICE_PERIOD;
-        let packet = rtp(
-            payload_type(self.codec),
-            self.sequence,
-            self.timestamp,
-            self.ssrc,
-            &voice[start..start + samples as usize],
-        );
-        self.spoken += samples;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(samples as u32);
-        self.due += ms(self.ptime);
-        (self.leg, self.address, packet)
-    }
-
-    /// Be silent, its clock going on, without sending anything.
-    pub fn pause(&mut self, time: Duration) {
-        self.timestamp = self.timestamp.wrapping_add(time.as_millis() as u32 * 8);
-    }
-}
-
-pub fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x80, payload_type];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend(timestamp.to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.extend(payload);
-    packet
-}
-
-/// A prompt of one tone.
-pub fn prompt(hz: f64, time: Duration) -> Arc<Prompt> {
-    let count = time.as_millis() as usize * 8;
-    let pcm: Vec<u8> = (0..count)
-        .map(|n| (8000.0 * (n as f64 / 8000.0 * hz * std::f64::consts::TAU).sin()) as i16)
-        .flat_map(i16::to_le_bytes)
-        .collect();
-    Arc::new(Prompt::from_pcm(&pcm, 8000).unwrap())
-}
-
-/// Our own small decoders, so that the tests do not lean on the crate's.
-pub fn decode(codec: Codec, bytes: &[u8]) -> Vec<i16> {
-    match codec {
-        Codec::Pcmu => bytes.iter().map(|&byte| ulaw(byte)).collect(),
-        Codec::Pcma => bytes.iter().map(|&byte| alaw(byte)).collect(),
-        Codec::G722 => panic!("relay it to a G.711 leg instead"),
-    }
-}
-
-pub fn ulaw(byte: u8) -> i16 {
-    let byte = !byte;
-    let magnitude = ((i32::from(byte & 15) * 2 + 33) << (byte >> 4 & 7)) - 33;
-    (if byte & 0x80 != 0 { -4 } else { 4 } * magnitude) as i16
-}
-
-fn alaw(byte: u8) -> i16 {
-    let byte = byte ^ 0x55;
-    let (segment, step) = (byte >> 4 & 7, i32::from(byte & 15));
-    let magnitude = if segment == 0 {
-        step * 16 + 8
-    } else {
-        (step * 16 + 264) << (segment - 1)
-    };
-    (if byte & 0x80 != 0 {
-        magnitude
-    } else {
-        -magnitude
-    }) as i16
-}
-
-/// The part of the energy at `hz`, from 0 to 1, and the RMS of all.
-pub fn purity(samples: &[i16], hz: f64) -> (f64, f64) {
-    let (mut sine, mut cosine, mut all) = (0.0, 0.0, 0.0);
-    for (n, &sample) in samples.iter().enumerate() {
-        let phase = n as f64 / 8000.0 * hz * std::f64::consts::TAU;
-        sine += f64::from(sample) * phase.sin();
-        cosine += f64::from(sample) * phase.cos();
-        all += f64::from(sample).powi(2);
-    }
-    let count = samples.len().max(1) as f64;
-    let tone = (sine.hypot(cosine) * 2.0 / count).powi(2) / 2.0;
-    (tone / (all / count).max(1e-9), (all / count).sqrt())
-}
-
-/// Is this, over all its length, that tone and little else?
-pub fn is_tone(samples: &[i16], hz: f64) -> bool {
-    let (part, rms) = purity(samples, hz);
-    samples.len() >= 800 && part > 0.95 && rms > 3000.0
-}
-
-pub fn is_silent(samples: &[i16]) -> bool {
-    samples.iter().all(|sample| sample.abs() <= 8)
-}
-
-pub fn heard(ulaw_bytes: &[u8]) -> Vec<i16> {
-    ulaw_bytes.iter().map(|&byte| ulaw(byte)).collect()
 }
