@@ -141,8 +141,6 @@ class FetchDocument:
     """Ask for the next document. `parameters` go with those of every voice request (spec/twilio
     §6.2): in the form of a POST, in the query of a GET; signed. HTTP redirects are followed.
     Answered by `DocumentFetched`.
-
-    With `discard` the caller is gone and the answer, whatever it is, is not waited for.
     """
 
     id: EffectId = UNNUMBERED
@@ -151,7 +149,16 @@ class FetchDocument:
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = FETCH_TIMEOUT_S
     max_bytes: int = MAX_DOCUMENT  # one byte more is read, so that too many are told from enough
-    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyAction:
+    """The caller left during a dial: tell its action what became of it, as `FetchDocument` would.
+    The answer is not run, and the execution is over already. Not answered."""
+
+    url: str = field(repr=False)
+    method: Method = "POST"
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +176,15 @@ class Abandon:
 
 
 TwimlOnly: TypeAlias = (
-    Pause | Gather | DialWithOptions | StartStreamWithCallback | ConnectStream | FetchDocument | Reject | Abandon
+    Pause
+    | Gather
+    | DialWithOptions
+    | StartStreamWithCallback
+    | ConnectStream
+    | FetchDocument
+    | NotifyAction
+    | Reject
+    | Abandon
 )
 TwimlEffect: TypeAlias = Effect | TwimlOnly
 TwimlAnswered: TypeAlias = (

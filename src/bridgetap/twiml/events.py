@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bridgetap.flow.effects import EffectId
-from bridgetap.flow.events import Event
+from bridgetap.flow.events import Answer, Event
 from bridgetap.ids import StreamSid
 
 from .effects import Method
@@ -81,4 +81,5 @@ class CallUpdated:
     fallback: DocumentAt | None = None  # None: as before
 
 
-TwimlEvent: TypeAlias = Event | GatherEnded | ConnectEnded | DocumentFetched | CallUpdated
+TwimlAnswer: TypeAlias = Answer | GatherEnded | ConnectEnded | DocumentFetched
+TwimlEvent: TypeAlias = Event | TwimlAnswer | CallUpdated
