@@ -74,6 +74,13 @@ def test_on_a_terminal_the_whole_is_one_picture() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_on_a_small_terminal_the_latest_is_what_is_shown() -> None:
+    screen, out = console(terminal=True)
+    screen.print(picture(SNAPSHOT, latest=1))
+    assert "says caller.wav" in out.getvalue()
+    assert "rings" not in out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("dbfs", "cells"),
     [(0.0, "############"), (-30.0, "######......"), (-60.0, "............"), (-127.0, "............")],

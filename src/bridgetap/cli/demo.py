@@ -33,7 +33,7 @@ from bridgetap.phone import (
 from .demo_checks import Check, Evidence, StreamEvidence, judge
 from .demo_flow import STREAM_NAME, demo_flow
 from .demo_view import DemoView, Happening, LegRow, Snapshot, TrackRow
-from .loopback import Loopback, log_to, open_loopback
+from .loopback import Loopback, log_to, make_output, open_loopback
 from .story import Story, read_story
 
 FAILED = 1
@@ -90,7 +90,7 @@ def demo(
       1  one of them does not; it is named
       2  the demo cannot run here
     """
-    output.mkdir(parents=True, exist_ok=True)
+    make_output(output)
     console = Console(stderr=as_json)
     with _work_folder(keep=keep) as folder, log_to(folder / "server.log"):
         view = DemoView(console, quiet=as_json)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -15,6 +16,7 @@ from .demo_checks import Check
 BAR_CELLS = 12
 BAR_FLOOR_DBFS = -60.0
 REFRESH_HZ = 5
+_TABLE_LINES = 18  # of the picture, all but what happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,8 @@ class DemoView:
 
     def show(self, snapshot: Snapshot) -> None:
         if self._live is not None:
-            self._live.update(picture(snapshot, plain_bars=self._plain_bars))
+            latest = max(2, self._console.height - _TABLE_LINES)
+            self._live.update(picture(snapshot, plain_bars=self._plain_bars, latest=latest))
         elif not self._quiet:
             for happening in snapshot.happenings[self._shown :]:
                 self._console.print(line(happening), soft_wrap=True)
@@ -111,21 +114,21 @@ def line(happening: Happening) -> Text:
     return Text(f"{happening.at_s:6.2f}  {happening.who:<10} {happening.text}")
 
 
-def picture(snapshot: Snapshot, *, plain_bars: bool = False) -> RenderableType:
-    """Everything at once."""
-    legs = Table(title="Phones", title_justify="left", expand=True)
+def picture(snapshot: Snapshot, *, plain_bars: bool = False, latest: int = 0) -> RenderableType:
+    """Everything at once; of what happened only the `latest` so many, 0 is all."""
+    legs = Table(title="Phones", title_justify="left", box=SIMPLE_HEAD, expand=True)
     for column in ("phone", "state", "RTP in", "missing", "hears", "speaks"):
         legs.add_column(column, justify="right" if column in {"RTP in", "missing"} else "left", no_wrap=True)
     for leg in snapshot.legs:
         bars = (bar(leg.hears_dbfs, plain=plain_bars), bar(leg.speaks_dbfs, plain=plain_bars))
         legs.add_row(leg.name, leg.state, str(leg.received), _count(leg.missing), *bars)
-    tracks = Table(title="Stream, as the wss receiver gets it", title_justify="left", expand=True)
+    tracks = Table(title="Stream, as the wss receiver gets it", title_justify="left", box=SIMPLE_HEAD, expand=True)
     for column in ("stream", "track", "frames", "missing", "late", "level"):
         tracks.add_column(column, justify="right" if column in {"frames", "missing", "late"} else "left", no_wrap=True)
     for row in snapshot.tracks:
         level = bar(row.level_dbfs, plain=plain_bars)
         tracks.add_row(row.stream, row.track, str(row.frames), _count(row.missing), _count(row.late), level)
-    steps = Group(*(line(happening) for happening in snapshot.happenings)) if snapshot.happenings else Text("…")
+    steps = Group(*(line(happening) for happening in snapshot.happenings[-latest:])) if snapshot.happenings else Text()
     title = f"bridgetap demo  {snapshot.elapsed_s:4.1f} s"
     return Panel(Group(steps, Text(), legs, tracks), title=title, title_align="left", expand=True)
 

@@ -4,6 +4,7 @@ The demo and the simulator stage their calls on it. Every port is a free one, th
 up for the occasion, and the configuration is a file like any other.
 """
 
+import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from bridgetap.errors import ConfigurationError
 from bridgetap.phone import Phone, PhoneConfig, open_phone
 from bridgetap.receiver import Receiver
 from bridgetap.receiver.authority import make_authority
@@ -80,6 +82,16 @@ class Loopback:
     def target(self, number: str) -> str:
         """The SIP URI of a number at the server."""
         return f"sip:{number}@{self.server.sip_address}"
+
+
+def make_output(folder: Path) -> None:
+    """The folder for what was heard; `ConfigurationError` where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise ConfigurationError("--output", f"{folder} cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -150,4 +162,6 @@ async def open_loopback(
         world = outside(callee.uri) if outside is not None else None
         async with open_server(Settings.load(configuration, {}), folder=folder, outside=world) as server:
             await caller.register(f"sip:{server.sip_address}")
+            gc.collect()
+            gc.freeze()  # a full collection of all that was imported would stop everybody for 100 ms
             yield Loopback(folder=folder, server=server, receiver=receiver, tape=tape, caller=caller, callee=callee)

@@ -20,7 +20,7 @@ from bridgetap.simulator import Entry, Transcript
 from bridgetap.voice import VoiceError, make_client, read_audio
 
 from .diversion import callee_router, divert_streams, no_network_client
-from .loopback import HOST, Loopback, log_to, open_loopback
+from .loopback import HOST, Loopback, log_to, make_output, open_loopback
 from .simulate import FLOW_FAILED, STYLES, WRONG_USE, LiveRequest
 from .simulate_scripts import callee_script, caller_script
 from .story import Story, read_story
@@ -33,7 +33,7 @@ LAST_ROWS_S = 10.0
 def run_live(request: LiveRequest) -> int:
     """Simulate one call; returns the exit code."""
     try:
-        request.output.mkdir(parents=True, exist_ok=True)
+        make_output(request.output)
         wavs = [asyncio.run(_seconds(path)) for path in (request.caller, request.callee) if path is not None]
     except (VoiceError, OSError) as error:
         typer.echo(str(error), err=True)

@@ -61,4 +61,4 @@ class Tape:
 
     @property
     def wav_files(self) -> list[Path]:
-        return [path for taped in self.streams for path in taped.wavs.paths.values()]
+        return [path for taped in self.streams for _, path in sorted(taped.wavs.paths.items())]

@@ -39,7 +39,7 @@ NEXT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFigures:
-    """What came of one track. `late` chunks came more than 60 ms after the quickest one's pace."""
+    """What came of one track. `late` chunks came more than 100 ms after the quickest one's pace."""
 
     frames: int = 0
     faults: Faults = field(default_factory=Faults)

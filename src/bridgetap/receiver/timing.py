@@ -2,7 +2,7 @@
 
 from collections import deque
 
-LATE_MS = 60.0  # one chunk and the sender's 40 ms for reordering
+LATE_MS = 100.0  # a sender may hold silence back for 60 to 80 ms, until it knows that nothing comes
 _KEPT = 6000  # two minutes of one track: percentiles are of these
 
 
