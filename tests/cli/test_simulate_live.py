@@ -1,6 +1,7 @@
 """`simulate` on a real call, from outside."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from bridgetap.phone import CALLEE_WAV, CALLER_WAV
 from bridgetap.phone.likeness import SAME, find_sentence
+from bridgetap.receiver import level_dbfs
 from bridgetap.voice import decode_audio
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fork-stream.json"
@@ -124,3 +126,33 @@ def test_a_wav_that_is_none_is_wrong_use(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "bad.wav: is not audio we can decode" in done.stderr
+
+
+@pytest.mark.peer("espeak-ng")
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not installed")
+def test_a_say_is_spoken_to_the_caller_and_digits_are_sent(tmp_path: Path) -> None:
+    say = {
+        "name": "say",
+        "type": "say-play",
+        "transitions": [{"event": "audioComplete", "next": "keys"}],
+        "properties": {
+            "say": "Please <break time='300ms'/> hold the line.",
+            "voice": "Polly.Brian",
+            "language": "en-GB",
+        },
+    }
+    keys = {
+        "name": "keys",
+        "type": "say-play",
+        "transitions": [{"event": "audioComplete"}],
+        "properties": {"digits": "12w#"},
+    }
+    code, said = simulate(flow(tmp_path, say, keys), "--caller", str(CALLER_WAV), folder=tmp_path)
+    assert (code, said["path"]) == (0, ["Trigger", "say", "keys", "Ended"]), said
+    heard = decode_audio((tmp_path / "simulate-output" / "caller-heard.wav").read_bytes(), rate=8000, source="x")
+    assert level_dbfs(heard.samples) > -40
+    assert [entry["text"] for entry in said["entries"] if entry["text"].startswith("hears key")] == [
+        "hears key 1",
+        "hears key 2",
+        "hears key #",
+    ]

@@ -35,6 +35,7 @@ from .demo_flow import STREAM_NAME, demo_flow
 from .demo_view import DemoView, Happening, LegRow, Snapshot, TrackRow
 from .loopback import Loopback, log_to, make_output, open_loopback
 from .story import Story, read_story
+from .wiring import unwrapped
 
 FAILED = 1
 CALLER, CALLED, CALLEE = "+15551230001", "+15551230000", "+15551230002"
@@ -144,7 +145,7 @@ async def _run(folder: Path, output: Path, view: DemoView) -> Outcome:
         folder=folder, output=output, flow=lambda url: demo_flow(stream_url=url, to=CALLEE)
     ) as stage:
         watch = _Watch(stage, view, began=began, began_wall=began_ns)
-        with view:
+        with view, unwrapped():
             caller, callee = await watch.during(folder)
         evidence = watch.evidence(caller, callee)
         checks = await asyncio.to_thread(judge, evidence)

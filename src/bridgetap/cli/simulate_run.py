@@ -24,7 +24,7 @@ from .loopback import HOST, Loopback, log_to, make_output, open_loopback
 from .simulate import FLOW_FAILED, STYLES, WRONG_USE, LiveRequest
 from .simulate_scripts import callee_script, caller_script
 from .story import Story, read_story
-from .wiring import Outside
+from .wiring import Outside, unwrapped
 
 LOOK_EVERY_S = 0.2
 LAST_ROWS_S = 10.0
@@ -84,7 +84,8 @@ class _Run:
         ) as stage:
             if not request.allow_network:
                 divert_streams(stage.server.core, host=HOST, port=stage.receiver.port)
-            story, report = await self._call(stage)
+            with unwrapped():
+                story, report = await self._call(stage)
             self._look_back(stage, report)
         execution = story.execution
         return Transcript(

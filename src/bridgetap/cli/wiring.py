@@ -96,7 +96,7 @@ async def open_server(
     """
     flows = FlowBook(folder=folder or Path.cwd(), known=[number.flow for number in settings.numbers])
     flows.load_all()
-    with _unwrapped():
+    with unwrapped():
         async with _parts(settings, flows, trace, outside or Outside()) as parts, asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(parts.server.calls.run()), tasks.create_task(parts.server.trunks.run())]
             serving = tasks.create_task(parts.http.serve(parts.app))
@@ -221,7 +221,7 @@ def _bracketed(host: str) -> str:
 
 
 @contextmanager
-def _unwrapped() -> Iterator[None]:
+def unwrapped() -> Iterator[None]:
     """What passes several TaskGroups comes out in as many groups: one error alone comes out as itself."""
     try:
         yield
