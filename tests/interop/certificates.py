@@ -46,11 +46,13 @@ class Authority:
 
 
 def self_signed(folder: Path, label: str) -> tuple[Path, Path]:
-    """One certificate that is leaf and authority at once, without being marked as a CA."""
+    """One certificate that is leaf and authority at once: what `openssl req -x509` makes."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name("localhost")
-    builder = _builder(subject, subject, key.public_key()).add_extension(
-        x509.SubjectAlternativeName([_general("localhost")]), critical=False
+    builder = (
+        _builder(subject, subject, key.public_key())
+        .add_extension(x509.SubjectAlternativeName([_general("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     )
     return _write(folder, label, builder.sign(key, hashes.SHA256()), key)
 

@@ -139,7 +139,7 @@ def serve(
 listen = {json.dumps(listen)}
 {tls}{sip}
 [media]
-ports = [30000, 39999]
+ports = [20000, 29999]
 [http]
 listen = "127.0.0.1:{http_port}"
 [account]

@@ -28,7 +28,6 @@ def command(
     rate: int = 10,
     transport: str = "u1",
     service: str = "+15551230000",
-    media_port: int | None = None,
     extra: tuple[str, ...] = (),
 ) -> list[str]:
     """A sipp command line. `transport`: u1 (UDP), t1 (TCP); `remote`: host:port of the server."""
@@ -46,8 +45,6 @@ def command(
         *("-nostdin", "-timeout", "90", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
         *extra,
     ]
-    if media_port is not None:
-        line += ["-min_rtp_port", str(media_port), "-max_rtp_port", str(media_port + 4 * calls + 10)]
     return line
 
 

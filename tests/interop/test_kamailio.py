@@ -59,8 +59,8 @@ def test_tls_by_a_peer_behind_kamailio(
             tmp_path / "kamailio", certificate=certificate, key=key, ca=authority.path, target_tls_port=server.tls_port
         ) as (front, _),
     ):
-        uas = sipp.command("uas", remote=server.address, local_port=callee_port, calls=5, media_port=42000)
-        uac = sipp.command("uac", remote=f"127.0.0.1:{front}", calls=5, rate=5, media_port=45000)
+        uas = sipp.command("uas", remote=server.address, local_port=callee_port, calls=5)
+        uac = sipp.command("uac", remote=f"127.0.0.1:{front}", calls=5, rate=5)
         with (
             running(uas, folders[1] / "sipp.log", cwd=folders[1]) as callees,
             running(uac, folders[0] / "sipp.log", cwd=folders[0]) as callers,

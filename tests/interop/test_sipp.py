@@ -40,12 +40,8 @@ def _calls(
     with serve(
         tmp_path / "server", flow=connect_flow(f"sip:callee@{callee}"), settings=TRUNK.format(callee=callee), host=host
     ) as server:
-        uas = sipp.command(
-            "uas", remote=server.address, local_port=callee_port, calls=calls, transport=transport, media_port=42000
-        )
-        uac = sipp.command(
-            "uac", remote=server.address, calls=calls, rate=rate, transport=transport, media_port=45000, extra=extra
-        )
+        uas = sipp.command("uas", remote=server.address, local_port=callee_port, calls=calls, transport=transport)
+        uac = sipp.command("uac", remote=server.address, calls=calls, rate=rate, transport=transport, extra=extra)
         with (
             running(uas, folders[1] / "sipp.log", cwd=folders[1]) as callees,
             running(uac, folders[0] / "sipp.log", cwd=folders[0]) as callers,
