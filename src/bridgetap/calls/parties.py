@@ -106,6 +106,7 @@ class Parties:
         self._live: dict[Leg, Party] = {}
         self._empty = asyncio.Event()
         self._empty.set()
+        self._log = structlog.get_logger(__name__).bind()
 
     def admit(self, call: IncomingCall, *, entry: CallEntry, trunk: Trunk | None) -> Party:
         """A caller. `InvalidSdp` or `EngineError` where it cannot be served."""
@@ -149,7 +150,7 @@ class Parties:
             self._forget(leg)
 
     def _note(self, party: Party, notice: Notice) -> None:
-        structlog.get_logger(__name__).debug("leg.notice", call_sid=party.sid, notice=type(notice).__name__)
+        self._log.debug("leg.notice", call_sid=party.sid, notice=type(notice).__name__)
         if isinstance(notice, Silent):
             message = f"no audio came for {notice.silent_ms} ms: the leg is ended"
             self._ledger.notify(level="warning", code=RTP_TIMEOUT, message=message, call_sid=party.sid)
