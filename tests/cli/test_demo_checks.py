@@ -137,6 +137,15 @@ FAULTS: dict[str, tuple[Change, set[str]]] = {
         stream(tracks={"inbound": TrackFigures(frames=300, timestamp_ms=6000), "outbound": TrackFigures()}),
         {"no frame is missing on either track"},
     ),
+    "a track that ends early": (
+        stream(
+            tracks={
+                "inbound": TrackFigures(frames=300, timestamp_ms=6000),
+                "outbound": TrackFigures(frames=290, timestamp_ms=5800),
+            }
+        ),
+        {"no frame is missing on either track"},
+    ),
     "too few frames": (
         stream(
             tracks={

@@ -13,6 +13,7 @@ from bridgetap.receiver import Faults, Start, Track, TrackFigures
 from .demo_flow import STEPS
 
 CHUNK_MS = 20
+TRACKS_APART = 5  # chunks that one track may be behind at the stop: silence is held back for a moment
 
 Find: TypeAlias = Callable[[bytes, bytes], Found]
 
@@ -145,7 +146,8 @@ def _whole(stream: StreamEvidence) -> Check:
     full = bool(counted) and all(
         frames and abs(frames - span) <= 2 for frames, span in zip(counted, spans, strict=True)
     )
-    ok = full and len(set(counted)) == 1 and not stream.faults and not stream.ms_dropped
+    level = full and max(counted) - min(counted) <= TRACKS_APART
+    ok = level and not stream.faults and not stream.ms_dropped
     detail = (
         f"{' + '.join(map(str, counted))} frames, {stream.faults.missing} missing, {stream.late} late, "
         f"{stream.ms_dropped} ms dropped"
