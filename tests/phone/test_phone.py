@@ -339,8 +339,9 @@ def test_a_report_tells_a_gapless_call() -> None:
             moments=(),
         )
 
-    assert report(LegStats(leg=LegId(1))).gapless
-    assert not report(LegStats(leg=LegId(1), lost=1)).gapless
+    assert report(LegStats(leg=LegId(1), packets_received=1)).gapless
+    assert not report(LegStats(leg=LegId(1), packets_received=1, lost=1)).gapless
+    assert not report(LegStats(leg=LegId(1))).gapless
     assert not report(None).gapless
 
 
