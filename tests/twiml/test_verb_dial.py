@@ -16,8 +16,7 @@ from bridgetap.flow.events import (
     DialResult,
     DialStatus,
 )
-from bridgetap.flow.stream_url import StreamUrl
-from bridgetap.ids import CallSid, StreamSid
+from bridgetap.ids import CallSid
 from bridgetap.twiml.effects import (
     Callback,
     CallCallback,
@@ -30,8 +29,6 @@ from bridgetap.twiml.effects import (
 from .call import URL, Call, only
 
 TWO = EffectId(2)  # the first is the fetch
-MZ = StreamSid("MZ" + "1" * 32)
-A = StreamUrl.parse("wss://a.test/x")
 
 
 def test_a_plain_dial_is_a_flows() -> None:

@@ -14,7 +14,6 @@ from bridgetap.flow.events import (
     PlayEnded,
     StreamCreated,
 )
-from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import StreamSid
 from bridgetap.twiml import TwimlEffect
 from bridgetap.twiml.effects import (
@@ -30,7 +29,6 @@ from .call import URL, Call, only
 
 TWO = EffectId(2)  # the first is the fetch
 MZ = StreamSid("MZ" + "1" * 32)
-A = StreamUrl.parse("wss://a.test/x")
 
 
 @pytest.mark.parametrize(
