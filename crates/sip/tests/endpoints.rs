@@ -1,6 +1,7 @@
 //! Two real endpoints over real sockets: calls, registrations, admission.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
 #[path = "support/dns.rs"]
 mod dns;
 #[allow(dead_code)]

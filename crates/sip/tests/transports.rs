@@ -1,6 +1,7 @@
 //! The sockets, against plain clients and against each other. No stack, no threads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
 #[path = "support/net.rs"]
 mod net;
 
@@ -449,6 +450,13 @@ fn time_ends_what_is_idle_half_said_or_silent_and_pings_what_is_ours() {
     let mut ping = [0; 4];
     far.read_exact(&mut ping).unwrap();
     assert_eq!(&ping, b"\r\n\r\n");
+    assert_eq!(net.transports.counts().1, 1);
+    net.pass(Duration::from_secs(3_800));
+    assert_eq!(
+        net.transports.counts().1,
+        0,
+        "pings alone do not keep a connection of ours"
+    );
 }
 
 #[test]

@@ -241,3 +241,14 @@ fn open_trace(path: &str) -> Result<Trace, SipError> {
         error,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handle_may_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<SipEndpoint>();
+    }
+}

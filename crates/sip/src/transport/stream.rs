@@ -33,8 +33,10 @@ pub struct Stream {
     /// Set on those that we opened.
     key: Option<PeerKey>,
     framer: StreamFramer,
-    /// When something last went either way.
+    /// When something last went either way, pings included.
     used: Instant,
+    /// When the last message went either way.
+    messaged: Instant,
     /// When the message that is half there was begun.
     half_since: Option<Instant>,
     had_message: bool,
@@ -124,6 +126,7 @@ impl Stream {
             key,
             framer: StreamFramer::new(),
             used: now,
+            messaged: now,
             half_since: None,
             had_message: false,
         }
@@ -169,7 +172,7 @@ impl Stream {
 
     /// Queue a message and send what can be sent.
     pub fn send(&mut self, now: Instant, send: SendId, bytes: Vec<u8>) -> Result<(), End> {
-        self.used = now;
+        (self.used, self.messaged) = (now, now);
         self.enqueue(Some(send), bytes)?;
         self.flush()?;
         self.shut_when_done();
@@ -231,7 +234,7 @@ impl Stream {
             {
                 Err(End::silent())
             }
-            Phase::Open { .. } if over(self.used, IDLE) => Err(End::silent()),
+            Phase::Open { .. } if over(self.idle_since(), IDLE) => Err(End::silent()),
             Phase::Open { .. } if self.key.is_some() && over(self.used, PING_AFTER) => {
                 self.ping(now)
             }
@@ -246,6 +249,15 @@ impl Stream {
                 since: now,
                 shut: false,
             };
+        }
+    }
+
+    /// A peer keeps its connection by pinging. We give up ours when they carry no messages.
+    fn idle_since(&self) -> Instant {
+        if self.key.is_some() {
+            self.messaged
+        } else {
+            self.used
         }
     }
 
@@ -344,6 +356,7 @@ impl Stream {
             match frame {
                 Frame::Message { message, raw } => {
                     self.had_message = true;
+                    self.messaged = now;
                     self.half_since = None;
                     inbox.message(&self.source, raw, message);
                 }
