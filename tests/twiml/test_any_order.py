@@ -153,7 +153,7 @@ def identity(effect: TwimlEffect) -> EffectId | None:
     return effect.id
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(SOURCES, st.lists(EVENTS, max_size=12))
 def test_any_events(source: Any, events: list[TwimlEvent]) -> None:
     execution = TwimlExecution(fallback=DocumentAt(url="https://backup.test/"))
@@ -178,7 +178,7 @@ def test_any_events(source: Any, events: list[TwimlEvent]) -> None:
     assert not (gone and hangups)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(DOCUMENTS)
 def test_a_document_that_is_answered_comes_to_its_end(text: str) -> None:
     """Every effect answered with what it may be: whatever the document, the call is over in time."""
@@ -213,6 +213,7 @@ def _good_answer(effect: TwimlEffect) -> TwimlEvent:
             return DocumentFetched(effect=number, status=200, content_type="text/xml", body=b"<Response/>")
 
 
+@settings(deadline=None)
 @given(
     BODIES, st.sampled_from(["text/xml", "text/xml; charset=utf-16", "text/plain; charset=x", "audio/wav", "", "x/y"])
 )

@@ -1,7 +1,7 @@
 """XML into nodes: what people send, what they should not, and where things stand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridgetap.errors import InvalidTwiml
@@ -119,6 +119,7 @@ def test_attributes_of_other_namespaces_are_not_ours() -> None:
     assert parse_markup(body).attributes == {"id": "1"}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"<Response>{text}</Response>".encode()))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     outcome: Node | InvalidTwiml

@@ -15,7 +15,7 @@ MAX_TIME_LIMIT_S = 86_400
 EVENTS: tuple[CallEvent, ...] = ("initiated", "ringing", "answered", "completed")
 
 _NOUNS = ("Number", "Sip", "Client")
-_NOUNS_NOT_DONE = ("Conference", "Queue", "Sim", "Application", "WhatsApp")
+NOUNS_NOT_DONE = ("Conference", "Queue", "Sim", "Application", "WhatsApp")
 _RECORD = {
     "do-not-record": False,
     "false": False,
@@ -74,7 +74,7 @@ def _targets(element: Element) -> tuple[Target, ...]:
     targets: list[Target] = []
     if element.node.text:
         targets.append(_plain(element.node.text))
-    for child in element.children(*_NOUNS, not_done=_NOUNS_NOT_DONE):
+    for child in element.children(*_NOUNS, not_done=NOUNS_NOT_DONE):
         target = _READERS[child.name](child, element.findings)
         if target is not None:
             targets.append(target)

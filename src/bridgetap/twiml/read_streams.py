@@ -6,7 +6,7 @@ from .problems import Findings
 from .read_parameters import parameters
 from .verbs import Connect, Siprec, Start, Stop, Stream, StreamNoun
 
-_NOUNS_NOT_DONE = ("Transcription", "Recording")
+NOUNS_NOT_DONE = ("Transcription", "Recording")
 _CONNECT_NOT_DONE = (
     "Room",
     "Autopilot",
@@ -84,7 +84,7 @@ def siprec(node: Node, findings: Findings) -> Siprec:
 def _nouns(element: Element) -> tuple[StreamNoun, ...]:
     nouns: list[StreamNoun] = [
         stream(child, element.findings) if child.name == "Stream" else siprec(child, element.findings)
-        for child in element.children("Stream", "Siprec", not_done=_NOUNS_NOT_DONE)
+        for child in element.children("Stream", "Siprec", not_done=NOUNS_NOT_DONE)
     ]
     if not nouns:
         element.findings.warn(element.place, "", "there is no <Stream> or <Siprec> in it")
