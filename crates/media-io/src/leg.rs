@@ -91,7 +91,7 @@ impl LegHandle {
     /// # Errors
     /// The same leg twice, or a thread that takes no orders.
     pub fn bridge(&self, other: &LegHandle) -> Result<(), MediaError> {
-        self.inner.check_open()?;
+        let _leave = self.inner.leave()?;
         let (leg, other_id) = (self.leg.id, other.leg.id);
         if leg == other_id || !Arc::ptr_eq(&self.inner, &other.inner) {
             return Err(MediaError::Value {
@@ -219,7 +219,7 @@ impl LegHandle {
     }
 
     fn start(&self, command: Command) -> Result<(), MediaError> {
-        self.inner.check_open()?;
+        let _leave = self.inner.leave()?;
         self.leg.start(&self.inner.threads, Order::Shard(command))
     }
 

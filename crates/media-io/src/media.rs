@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -88,8 +88,12 @@ pub(crate) struct Inner {
     prompts: Mutex<HashMap<PromptId, Arc<Prompt>>>,
     ids: AtomicU64,
     turn: AtomicUsize,
-    closed: AtomicBool,
+    /// Read-locked while something is being started, so that `close` comes after all of it.
+    closed: RwLock<bool>,
 }
+
+/// See [`Inner::leave`].
+pub(crate) type Leave<'a> = RwLockReadGuard<'a, bool>;
 
 struct Joins {
     media: Vec<JoinHandle<()>>,
@@ -112,57 +116,58 @@ impl Media {
             timeout: config.connect_timeout,
             handshakes_per_second: config.handshakes_per_second,
         };
-        let (files, files_join) = Files::start(up.clone()).map_err(at("the file thread"))?;
-        let (connector, connector_join) =
-            Connector::start(connector).map_err(at("the connector"))?;
-        let (files, connector) = (Arc::new(files), Arc::new(connector));
-        let count = match config.threads {
-            0 => available_parallelism()
-                .map_or(1, |cores| cores.get().saturating_sub(1))
-                .max(1),
-            count => count,
-        };
-        let mailboxes: io::Result<Vec<_>> = (0..count)
+        let mailboxes: io::Result<Vec<_>> = (0..thread_count(config.threads))
             .map(|_| Mailbox::<Letter>::new(MAX_ORDERS).map(Arc::new))
             .collect();
         let threads: Threads = mailboxes.map_err(at("a media thread"))?.into();
-        let published: Vec<Arc<Published>> = (0..count).map(|_| Arc::default()).collect();
-        let mut joins = Joins {
+        let published: Vec<Arc<Published>> = threads.iter().map(|_| Arc::default()).collect();
+        let (files, files_join) = Files::start(up.clone()).map_err(at("the file thread"))?;
+        let (connector, connector_join) = Connector::start(connector).map_err(|error| {
+            files.order(FileOrder::Stop);
+            at("the connector")(error)
+        })?;
+        let joins = Joins {
             media: Vec::new(),
             connector: Some(connector_join),
             files: Some(files_join),
         };
-        let shard = shard_config(&config);
-        for (index, published) in published.iter().enumerate() {
-            let parts = ThreadParts {
+        let media = Self {
+            inner: Arc::new(Inner {
+                threads,
+                connector: Arc::new(connector),
+                files: Arc::new(files),
+                up,
+                published,
+                ports,
+                prompts: Mutex::default(),
+                ids: AtomicU64::new(0),
+                turn: AtomicUsize::new(0),
+                closed: RwLock::new(false),
+            }),
+            joins: Mutex::new(joins),
+        };
+        // From here on an error ends what has been started: `media` is dropped.
+        media
+            .start_threads(&shard_config(&config))
+            .map_err(at("a media thread"))?;
+        Ok(media)
+    }
+
+    fn start_threads(&self, shard: &ShardConfig) -> io::Result<()> {
+        let inner = &self.inner;
+        for (index, published) in inner.published.iter().enumerate() {
+            let join = thread::start(ThreadParts {
                 index,
                 shard: shard.clone(),
-                threads: threads.clone(),
-                connector: connector.clone(),
-                files: files.clone(),
-                up: up.clone(),
+                threads: inner.threads.clone(),
+                connector: inner.connector.clone(),
+                files: inner.files.clone(),
+                up: inner.up.clone(),
                 published: published.clone(),
-            };
-            joins
-                .media
-                .push(thread::start(parts).map_err(at("a media thread"))?);
+            })?;
+            self.joins().media.push(join);
         }
-        let inner = Inner {
-            threads,
-            connector,
-            files,
-            up,
-            published,
-            ports,
-            prompts: Mutex::default(),
-            ids: AtomicU64::new(0),
-            turn: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-            joins: Mutex::new(joins),
-        })
+        Ok(())
     }
 
     /// Bind a pair of ports on `address` and make a leg of them; nothing flows yet.
@@ -170,7 +175,7 @@ impl Media {
     /// # Errors
     /// `address` is none of ours, or no port is free.
     pub fn open_leg(&self, address: &str, label: &str) -> Result<LegHandle, MediaError> {
-        self.inner.check_open()?;
+        let _leave = self.inner.leave()?;
         let bare = address.trim_start_matches('[').trim_end_matches(']');
         let ip: IpAddr = bare
             .parse()
@@ -239,8 +244,12 @@ impl Media {
 
     /// Close every leg, let forks drain, end all threads and wait for them. May be called twice.
     pub fn close(&self) {
-        self.inner.closed.store(true, Ordering::SeqCst);
-        let mut joins = self.joins.lock().unwrap_or_else(PoisonError::into_inner);
+        *self
+            .inner
+            .closed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+        let mut joins = self.joins();
         for mailbox in self.inner.threads.iter() {
             let _ = mailbox.post_end(Letter::shutdown());
         }
@@ -256,6 +265,10 @@ impl Media {
             let _ = join.join();
         }
     }
+
+    fn joins(&self) -> MutexGuard<'_, Joins> {
+        self.joins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Media {
@@ -265,11 +278,13 @@ impl Drop for Media {
 }
 
 impl Inner {
-    pub(crate) fn check_open(&self) -> Result<(), MediaError> {
-        if self.closed.load(Ordering::SeqCst) {
+    /// Leave to start something, for as long as it is held.
+    pub(crate) fn leave(&self) -> Result<Leave<'_>, MediaError> {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
             return Err(MediaError::Closed);
         }
-        Ok(())
+        Ok(closed)
     }
 
     /// A number for a leg, fork, play, prompt or recording; never used twice.
@@ -296,6 +311,16 @@ impl Inner {
 
     fn prompts(&self) -> MutexGuard<'_, HashMap<PromptId, Arc<Prompt>>> {
         self.prompts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As configured, or one less than there are cores: one is left for SIP and Python.
+fn thread_count(configured: usize) -> usize {
+    match configured {
+        0 => available_parallelism()
+            .map_or(1, |cores| cores.get().saturating_sub(1))
+            .max(1),
+        count => count,
     }
 }
 

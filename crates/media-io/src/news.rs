@@ -27,7 +27,8 @@ pub struct Source {
 /// What happens to an event when its source has unread ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The last word of its source. Never lost; what comes after it is not taken.
+    /// The last word of its source. Never lost; there is no second one, and behind it only
+    /// `Kept` events are taken.
     Last,
     /// Always kept: there is one for each thing that was started, and starts are bounded.
     Kept,
@@ -223,7 +224,7 @@ impl<E: News> State<E> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Letters::new(false)),
         };
-        if letters.ended {
+        if letters.ended && event.place() != Place::Kept {
             self.lost += 1;
             return false;
         }

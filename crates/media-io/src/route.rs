@@ -160,6 +160,11 @@ impl LegRef {
 pub(crate) struct Expected(crate::ids::IdMap<LegId, VecDeque<Order>>);
 
 impl Expected {
+    /// No leg is under way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The leg will come.
     pub(crate) fn begin(&mut self, leg: LegId) {
         self.0.entry(leg).or_default();
@@ -179,5 +184,81 @@ impl Expected {
     /// It has come, or will not: what was kept.
     pub(crate) fn end(&mut self, leg: LegId) -> VecDeque<Order> {
         self.0.remove(&leg).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threads(limit: usize) -> Threads {
+        (0..2)
+            .map(|_| Arc::new(Mailbox::new(limit).unwrap()))
+            .collect()
+    }
+
+    fn names(threads: &Threads, thread: usize) -> Vec<(u64, &'static str)> {
+        let mut letters = VecDeque::new();
+        assert!(threads[thread].try_take(&mut letters));
+        let name = |order: &Order| match order {
+            Order::Shard(Command::Bridge { .. }) => "bridge",
+            Order::Shard(_) => "other",
+            Order::Expect => "expect",
+            Order::Give { .. } => "give",
+            _ => "?",
+        };
+        letters
+            .iter()
+            .map(|letter| (letter.leg.0, name(&letter.order)))
+            .collect()
+    }
+
+    fn bridge() -> Order {
+        Order::Shard(Command::Bridge {
+            leg: LegId(1),
+            other: LegId(2),
+        })
+    }
+
+    #[test]
+    fn the_younger_leg_moves_and_its_later_orders_go_where_it_will_be() {
+        let threads = threads(10);
+        let older = LegRef::new(LegId(1), String::new(), 0);
+        let younger = LegRef::new(LegId(2), String::new(), 1);
+        younger.join(&older, &threads, bridge()).unwrap();
+        younger.end(&threads, Order::Shard(Command::StopPlay { leg: LegId(2) }));
+        assert_eq!(names(&threads, 1), [(2, "give")]);
+        assert_eq!(
+            names(&threads, 0),
+            [(2, "expect"), (2, "bridge"), (2, "other")]
+        );
+        older.join(&younger, &threads, bridge()).unwrap();
+        assert_eq!(names(&threads, 0), [(2, "bridge")], "nobody moves twice");
+    }
+
+    #[test]
+    fn a_thread_that_does_not_keep_up_is_named() {
+        let threads = threads(0);
+        let leg = LegRef::new(LegId(1), String::new(), 1);
+        let error = leg.start(&threads, bridge()).unwrap_err();
+        assert!(matches!(error, MediaError::Busy(1)));
+        threads[1].close();
+        let error = leg.start(&threads, bridge()).unwrap_err();
+        assert!(matches!(error, MediaError::Closed));
+    }
+
+    #[test]
+    fn orders_of_a_leg_under_way_are_kept_in_order() {
+        let mut expected = Expected::default();
+        assert!(
+            expected.keep(LegId(1), bridge()).is_some(),
+            "it is not under way"
+        );
+        expected.begin(LegId(1));
+        assert!(expected.keep(LegId(1), bridge()).is_none());
+        assert!(expected.keep(LegId(1), Order::Expect).is_none());
+        let kept = expected.end(LegId(1));
+        assert!(matches!(kept[0], Order::Shard(_)) && matches!(kept[1], Order::Expect));
+        assert!(expected.keep(LegId(1), bridge()).is_some());
     }
 }

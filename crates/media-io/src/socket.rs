@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 /// What the kernel may hold of a fork: about a second of two tracks, so that lag shows in the ring.
 const SEND_BUFFER: usize = 32 * 1024;
 /// Sent data that nobody acknowledges for this long ends the connection (RFC 5482).
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Begin to connect; the socket becomes writable when that has succeeded or failed.
 pub(crate) fn connect(to: SocketAddr) -> io::Result<TcpStream> {

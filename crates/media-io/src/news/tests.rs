@@ -97,13 +97,15 @@ fn figures_are_overwritten_where_they_stand() {
 }
 
 #[test]
-fn nothing_comes_after_the_last_word() {
+fn nothing_but_ends_of_what_was_started_comes_after_the_last_word() {
     let (queue, now) = queue();
     queue.open(leg(1));
     queue.push(now, Event::Closed(1));
     assert!(!queue.push(now, Event::Key(1, 1)));
     assert!(!queue.push(now, Event::Closed(1)), "one end, not two");
-    assert_eq!(queue.take(9), [Event::Closed(1)]);
+    assert!(queue.push(now, Event::Played(1, 7)));
+    assert_eq!(queue.take(9), [Event::Closed(1), Event::Played(1, 7)]);
+    assert_eq!(queue.sources(), 0);
 }
 
 #[test]

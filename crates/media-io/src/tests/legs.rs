@@ -2,7 +2,7 @@
 
 use bridgetap_media::{MediaEvent, Track};
 
-use super::bench::{Core, Phone, converse, until_bridged};
+use super::bench::{Core, Phone, converse, local, until_bridged};
 use crate::testing::{leg_media, scratch_dir};
 use crate::{Media, MediaConfig, MediaError, NewsQueue};
 
@@ -195,4 +195,69 @@ fn what_cannot_start_says_why() {
         leg.record("x.wav", &[]),
         Err(MediaError::Value { .. })
     ));
+}
+
+/// Four callers at three threads: whatever is ordered in whatever order, each start has one end.
+#[test]
+fn every_start_has_exactly_one_end_whatever_happens_at_once() {
+    let mut core = Core::new(3);
+    let prompt = core.media.load_prompt(&[0; 320], 8000).unwrap();
+    let refused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let legs: Vec<_> = (0..40).map(|_| core.call()).collect();
+    let orders = |caller: usize| {
+        let mut started = (Vec::new(), Vec::new());
+        for (n, (leg, _)) in legs.iter().enumerate().skip(caller).step_by(4) {
+            for other in [n + 1, n + 7, n + 2] {
+                leg.bridge(&legs[other % legs.len()].0).unwrap();
+                started.0.push(leg.play(&[prompt], 0).unwrap());
+                started.1.push(leg.fork(local(refused)).unwrap());
+                leg.unbridge();
+            }
+            if n % 3 == 0 {
+                leg.close();
+            }
+        }
+        started
+    };
+    let started: Vec<_> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|caller| scope.spawn(move || orders(caller)))
+            .collect();
+        callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap())
+            .collect()
+    });
+    core.media.close();
+    let (mut plays, mut forks, mut closed) = (Vec::new(), Vec::new(), Vec::new());
+    for event in core.rest() {
+        match event {
+            MediaEvent::PlayEnded { play, .. } => plays.push(play),
+            MediaEvent::ForkEnded(ended) => forks.push(ended.fork),
+            MediaEvent::LegClosed { stats } => closed.push(stats.leg),
+            _ => {}
+        }
+    }
+    let mut expected: (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for (plays, forks) in started {
+        expected.0.extend(plays);
+        expected.1.extend(forks);
+    }
+    for list in [&mut plays, &mut expected.0] {
+        list.sort_unstable();
+    }
+    for list in [&mut forks, &mut expected.1] {
+        list.sort_unstable();
+    }
+    closed.sort_unstable();
+    assert_eq!(plays, expected.0);
+    assert_eq!(forks, expected.1);
+    assert_eq!(
+        closed,
+        legs.iter().map(|(leg, _)| leg.id()).collect::<Vec<_>>()
+    );
 }

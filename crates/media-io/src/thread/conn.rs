@@ -270,3 +270,6 @@ fn write_some(socket: &mut TcpStream, mut bytes: &[u8]) -> io::Result<usize> {
     }
     Ok(all - bytes.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,3 +249,81 @@ fn no_figures(leg: LegId) -> LegStats {
         level_out: -127.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Ports;
+    use crate::testing::stats;
+
+    fn leg(io: &mut Io, id: u64, recorded: bool) {
+        let sockets = Ports::new(40_000, 49_999, 0)
+            .unwrap()
+            .bind([127, 0, 0, 1].into())
+            .unwrap();
+        let mut entry = LegIo::new(Arc::new(LegRef::new(LegId(id), String::new(), 0)), sockets);
+        entry.recorded = recorded;
+        let key = io.legs.insert(entry);
+        io.leg_keys.insert(LegId(id), key);
+    }
+
+    #[test]
+    fn a_fault_leaves_no_start_without_its_end() {
+        let mut io = Io::default();
+        leg(&mut io, 1, false);
+        leg(&mut io, 2, true);
+        let fork = ForkIo {
+            leg: LegId(1),
+            connecting: true,
+        };
+        io.forks.insert(ForkId(3), fork);
+        io.recorders.insert(RecordId(4), Recorder::new(RecordId(4)));
+        io.leg_stats(&LegStats {
+            packets_received: 9,
+            ..stats(1)
+        });
+        io.end_everything("a fault");
+        assert_eq!(io.outbox.len(), 2);
+        assert!(matches!(&io.outbox[0], MediaEvent::ForkEnded(e) if e.code == 31900));
+        assert!(
+            matches!(&io.outbox[1], MediaEvent::LegClosed { stats } if stats.packets_received == 9)
+        );
+        // The recorded leg's end goes behind that of its recording.
+        assert!(matches!(
+            &io.file_orders[0],
+            FileOrder::Close {
+                record: RecordId(4),
+                ..
+            }
+        ));
+        assert!(matches!(&io.file_orders[1], FileOrder::Raise(_)));
+        assert!(io.legs.is_empty() && io.forks.is_empty() && io.leg_keys.is_empty());
+    }
+
+    #[test]
+    fn figures_of_legs_add_up_and_are_published() {
+        let mut io = Io::default();
+        leg(&mut io, 1, false);
+        leg(&mut io, 2, false);
+        io.leg_stats(&LegStats {
+            late: 3,
+            lost: 5,
+            ..stats(1)
+        });
+        io.leg_stats(&LegStats {
+            late: 4,
+            lost: 4,
+            ..stats(1)
+        });
+        io.leg_stats(&LegStats {
+            late: 1,
+            ..stats(2)
+        });
+        io.leg_stats(&LegStats {
+            late: 9,
+            ..stats(77)
+        }); // of no leg here
+        assert_eq!((io.counts.packets_late, io.counts.packets_lost), (5, 5));
+        assert_eq!(io.leg_mut(LegId(1)).unwrap().leg.stats().unwrap().late, 4);
+    }
+}

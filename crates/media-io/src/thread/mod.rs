@@ -279,7 +279,8 @@ impl MediaThread {
     /// Hand over what is for other threads; false when some of it must wait.
     fn hand_over(&mut self, now: Instant) -> bool {
         let up = self.parts.up.try_push(now, &mut self.io.outbox);
-        let files = self.parts.files.try_order(&mut self.io.file_orders);
+        // Behind the events: a leg's end that goes by the file thread must not overtake them.
+        let files = up && self.parts.files.try_order(&mut self.io.file_orders);
         let cancels = self.parts.connector.try_cancel(&mut self.cancels);
         let threads = &self.parts.threads;
         let mut kept = Vec::new();
@@ -312,11 +313,14 @@ impl MediaThread {
         self.parts.published.publish(counts);
     }
 
-    /// Close every leg; their forks drain.
+    /// Close every leg; their forks drain. One that is to move is closed where it will be, behind
+    /// the orders that wait for it there.
     fn shut_down(&mut self, now: Instant) {
         let legs: Vec<_> = self.io.legs.iter().map(|(_, entry)| entry.leg.id).collect();
         for leg in legs {
-            self.command(Command::CloseLeg { leg }, now);
+            if !self.gives.iter().any(|(given, _)| *given == leg) {
+                self.command(Command::CloseLeg { leg }, now);
+            }
         }
         let patience = self.parts.shard.close_drain + 2 * SWEEP;
         self.stopping_until = Some(now + patience);
@@ -327,7 +331,7 @@ impl MediaThread {
             return false;
         };
         let empty = self.io.legs.is_empty() && self.io.forks.is_empty() && self.io.conns.is_empty();
-        if empty && handed_over {
+        if empty && handed_over && self.expected.is_empty() {
             return true;
         }
         if now < until {
@@ -352,8 +356,7 @@ impl MediaThread {
         self.io.counts.faults += 1;
         self.io
             .end_everything("a fault in the media thread (see the log)");
+        // Legs under way to or from here are told so as ever: those that were here are gone.
         self.shard = Shard::new(self.parts.shard.clone());
-        self.expected = Expected::default();
-        self.gives.clear();
     }
 }
