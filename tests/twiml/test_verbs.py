@@ -115,6 +115,7 @@ def test_how_long_a_speaker_may_be_silent(written: str, seconds: int | None) -> 
             GatherEnded(effect=TWO, speech="yes", confidence=0.5),
             (("SpeechResult", "yes"), ("Confidence", "0.5")),
         ),
+        ("input='dtmf speech'", GatherEnded(effect=TWO, digits="1"), (("Digits", "1"),)),
         ("actionOnEmptyResult='true'", GatherEnded(effect=TWO), (("Digits", ""),)),
         ("actionOnEmptyResult='true' input='speech'", GatherEnded(effect=TWO), (("SpeechResult", ""),)),
         (
