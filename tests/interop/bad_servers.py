@@ -116,10 +116,17 @@ async def listening(handler: Handler, tls: tuple[Path, Path] | None) -> AsyncIte
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            await handler(reader, writer)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+                await handler(reader, writer)
+        finally:
+            writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    # A small buffer, so that a peer that does not read is felt within a second and not after minutes.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    listener.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(serve, sock=listener, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -127,6 +134,7 @@ async def listening(handler: Handler, tls: tuple[Path, Path] | None) -> AsyncIte
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # aborted transports close in the next round
 
 
 @asynccontextmanager
