@@ -158,3 +158,26 @@ def test_a_document_has_only_so_many_warnings() -> None:
     assert document.verbs == (Hangup(),)
     assert len(document.warnings) == MOST_WARNINGS + 1
     assert document.warnings[-1].rule == f"and {5000 - MOST_WARNINGS} more problems, which are not told one by one"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        f"<{'x' * 40_000}/>",
+        f"<Say {'x' * 40_000}='1'>Hi</Say>",
+        f"<Pause length='{'9' * 60_000}'/>",
+        f"<Play digits='1'>{'x' * 60_000}</Play>",
+        f"<Dial><Sip>{'x ' * 30_000}</Sip></Dial>",
+    ],
+    ids=["name", "attribute", "value", "text", "uri"],
+)
+def test_a_warning_is_never_as_long_as_its_document(inner: str) -> None:
+    warnings = parse(inner).warnings
+    assert warnings
+    assert max(len(str(problem)) for problem in warnings) < 500
+
+
+def test_neither_is_an_error() -> None:
+    with pytest.raises(InvalidTwiml) as refused:
+        Document.parse_text(f"<{'x' * 40_000}/>")
+    assert len(str(refused.value)) < 500

@@ -160,3 +160,10 @@ def test_a_refused_connection_goes_on() -> None:
     fetch = only(call.tell(StreamRefused(effect=TWO, code=31900, message="no")), FetchDocument)
     assert (fetch.url, fetch.parameters) == ("https://app.test/after", ())
     assert call.logged == [("error", 31900, "Response/Connect")]
+
+
+def test_a_line_in_the_log_is_never_as_long_as_its_document() -> None:
+    call = Call()
+    call.begin(f"<Start><Stream url='ws://{'x' * 60_000}'/></Start>")
+    assert [line.code for line in call.log] == [31922]
+    assert len(call.log[0].message) <= 500

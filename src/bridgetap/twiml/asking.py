@@ -36,7 +36,7 @@ from .effects import (
     StartStreamWithCallback,
     TwimlAnswered,
 )
-from .problems import OURS, SCHEMA
+from .problems import OURS, SCHEMA, line
 from .urls import resolve, resolve_stream
 
 
@@ -202,7 +202,7 @@ class Asker:
         for problem in verdict.problems:
             self._problem(problem)
         for warning in verdict.warnings:
-            self._note(Log(level="warning", code=warning.code or OURS, widget=warning.place, message=str(warning)))
+            self._notes.append(line("warning", warning.code or OURS, warning.place, str(warning)))
         return verdict
 
     def _stream_callback(self, noun: verbs.StreamNoun) -> Callback | None:
@@ -220,11 +220,7 @@ class Asker:
             return ""
 
     def _problem(self, problem: InvalidStream | InvalidTwiml) -> None:
-        code = problem.code or SCHEMA
-        self._note(Log(level="error", code=code, widget=problem.place, message=str(problem)))
-
-    def _note(self, note: Log) -> None:
-        self._notes.append(note)
+        self._notes.append(line("error", problem.code or SCHEMA, problem.place, str(problem)))
 
     def _asked(self, effects: Sequence[TwimlAnswered]) -> Asked:
         notes, self._notes = tuple(self._notes), []

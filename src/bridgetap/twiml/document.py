@@ -14,9 +14,9 @@ from bridgetap.errors import InvalidTwiml
 
 from .content_type import ContentType
 from .effects import MAX_DOCUMENT, RejectReason
-from .element import Element, nearest
+from .element import Element
 from .markup import Node, parse_markup
-from .problems import OURS, Findings, TwimlProblem
+from .problems import MOST_SHOWN, OURS, Findings, TwimlProblem, nearest
 from .read_dial import dial
 from .read_prompts import gather, pause, play, say
 from .read_streams import connect, start, stop
@@ -75,8 +75,8 @@ def _decoded(body: bytes, charset: str) -> str:
 
 def _read(root: Node) -> Document:
     if root.name != "Response":
-        hint = nearest(root.name, ("Response",))
-        raise InvalidTwiml(root.name, f"<{root.name}>", f"the root must be <Response>{hint}", code=NO_RESPONSE)
+        name, hint = root.name[:MOST_SHOWN], nearest(root.name, ("Response",))
+        raise InvalidTwiml(name, f"<{name}>", f"the root must be <Response>{hint}", code=NO_RESPONSE)
     findings = Findings()
     element = Element(root, findings)
     element.done()
@@ -94,8 +94,8 @@ def _verbs(root: Node, findings: Findings) -> list[Node]:
                 child.place, f"<{child.name}>", "Bridgetap does not have this verb yet; it is left out", code=OURS
             )
         else:
-            hint = nearest(child.name, (*_VERBS, *VERBS_NOT_DONE))
-            findings.warn(child.place, f"<{child.name}>", f"unknown verb; it is left out{hint}")
+            rule, known = "unknown verb; it is left out", (*_VERBS, *VERBS_NOT_DONE)
+            findings.unknown(child.place, f"<{child.name}>", rule, name=child.name, known=known)
     return found
 
 

@@ -4,7 +4,6 @@ A value that cannot be used counts as its default: a document goes on, as Twilio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypeVar, cast
 
 from .effects import Method
@@ -105,28 +104,21 @@ class Element:
             elif child.name in not_done:
                 self.findings.warn(child.place, f"<{child.name}>", NOT_DONE, code=OURS)
             else:
-                hint = nearest(child.name, (*names, *not_done))
-                self.findings.warn(child.place, f"<{child.name}>", f"not allowed in <{self.node.name}>{hint}")
+                rule, known = f"not allowed in <{self.node.name}>", (*names, *not_done)
+                self.findings.unknown(child.place, f"<{child.name}>", rule, name=child.name, known=known)
 
     def done(self, *, text: bool = False) -> None:
         """Tell of each attribute that nobody asked for, and of text (or children) that mean nothing."""
+        known = sorted(self._known)
         for name, value in self.node.attributes.items():
             if name not in self._known:
-                hint = nearest(name, sorted(self._known))
-                self.findings.warn(f"{self.place}/@{name}", value, f"unknown attribute{hint}")
+                self.findings.unknown(f"{self.place}/@{name}", value, "unknown attribute", name=name, known=known)
         if not text and self.node.text:
-            self.findings.warn(self.place, self.node.text[:100], f"text is not allowed in <{self.node.name}>")
+            self.findings.warn(self.place, self.node.text, f"text is not allowed in <{self.node.name}>")
 
     def _value(self, name: str, default: str) -> str:
         self._known.add(name)
         return self.node.attributes.get(name, default)
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """`; did you mean …?`, or nothing. Case is what people get wrong most."""
-    folded = {candidate.lower(): candidate for candidate in known}
-    near = get_close_matches(name.lower(), folded, n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def _integer(text: str) -> int | None:

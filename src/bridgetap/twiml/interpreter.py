@@ -15,7 +15,7 @@ from typing import Literal, assert_never
 
 from bridgetap.errors import InvalidTwiml
 from bridgetap.flow import Options
-from bridgetap.flow.effects import EffectId, Hangup, Log
+from bridgetap.flow.effects import EffectId, Hangup
 from bridgetap.flow.events import (
     CallerHungUp,
     DialEnded,
@@ -43,7 +43,7 @@ from .events import (
 )
 from .outcomes import Parameters, after_connect, after_dial, after_failure, after_gather
 from .phases import ANSWERS, Ended, Fetching, Fresh, Phase, Running, Waiting
-from .problems import OURS
+from .problems import OURS, line
 from .urls import resolve, shown
 
 MAX_DOCUMENTS = 1000
@@ -371,7 +371,7 @@ class TwimlExecution:
         return self._take()
 
     def _log(self, level: Literal["warning", "error"], code: int, place: str, message: str) -> None:
-        self._out.append(Log(level=level, code=code, widget=place, message=message))
+        self._out.append(line(level, code, place, message))
 
     def _take(self) -> list[TwimlEffect]:
         out, self._out = self._out, []

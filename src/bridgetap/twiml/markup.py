@@ -108,7 +108,7 @@ def _attributes(element: Any) -> Iterator[tuple[str, str]]:
 
 
 def _name(element: Any) -> str:
-    return str(etree.QName(element).localname)
+    return str(element.tag).rpartition("}")[2]
 
 
 def _markup(part: Node | str) -> str:

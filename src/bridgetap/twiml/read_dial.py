@@ -111,7 +111,7 @@ def _sip(node: Node, findings: Findings) -> Sip | None:
     element.not_done(*_MACHINE)
     _only(element, not_done=("Uri", "Headers"))
     if any(character.isspace() for character in uri):
-        findings.warn(node.place, uri[:100], "must be a SIP URI without spaces")
+        findings.warn(node.place, uri, "must be a SIP URI without spaces")
         return None
     return target if _named(uri, node, findings, "a SIP URI") else None
 

@@ -42,7 +42,7 @@ def play(node: Node, findings: Findings) -> Play:
         element.warn("digits", DIGIT_RULE)
         digits = ""
     elif digits and url:
-        findings.warn(node.place, url[:100], "digits and a URL: only the digits are sent")
+        findings.warn(node.place, url, "digits and a URL: only the digits are sent")
         url = ""
     loop = element.integer("loop", default=1, low=0, high=MAX_LOOP)
     _childless(element)

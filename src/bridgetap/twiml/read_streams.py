@@ -37,7 +37,7 @@ def connect(node: Node, findings: Findings) -> Connect:
     element = Element(node, findings)
     streams = [stream(child, findings) for child in element.children("Stream", not_done=_CONNECT_NOT_DONE)]
     for extra in streams[1:]:
-        findings.warn(extra.place, extra.url[:100], "a call is connected to one stream at a time: the first counts")
+        findings.warn(extra.place, extra.url, "a call is connected to one stream at a time: the first counts")
     if not streams:
         findings.warn(node.place, "", "there is no <Stream> to connect to")
     verb = Connect(
