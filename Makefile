@@ -16,7 +16,7 @@ $(STAMP): $(LOCK)
 	touch $@
 
 build: $(STAMP) ## .venv and the Rust core in it
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 
 demo: build ## one real call on loopback: answered, forked, bridged, stopped
 	$(BIN)/bridgetap demo
