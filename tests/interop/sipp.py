@@ -1,6 +1,7 @@
 """sipp: many calls at once, with our own scenarios beside this file."""
 
 import csv
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,33 +20,50 @@ class Result:
     retransmissions: int
 
 
-def command(
-    scenario: str,
-    *,
-    remote: str,
-    local_port: int | None = None,
-    calls: int = 1,
-    rate: int = 10,
-    transport: str = "u1",
-    service: str = "+15551230000",
-    extra: tuple[str, ...] = (),
-) -> list[str]:
-    """A sipp command line. `transport`: u1 (UDP), t1 (TCP); `remote`: host:port of the server."""
-    sipp = need("sipp")
-    local = "::1" if remote.startswith("[") else "127.0.0.1"
-    kind = socket.SOCK_DGRAM if transport.startswith("u") else socket.SOCK_STREAM
-    line = [
-        sipp,
-        remote,
-        *("-sf", str(SCENARIOS / f"{scenario}.xml")),
-        *("-i", local, "-mi", local, "-p", str(local_port or free_port(kind, host=local))),
-        *("-t", transport, "-s", service),
-        *("-m", str(calls), "-r", str(rate), "-l", str(calls)),
-        *("-ci", "127.0.0.1", "-cp", str(free_port())),
-        *("-nostdin", "-timeout", "90", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
-        *extra,
-    ]
-    return line
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """One sipp: which scenario it plays, and what of it a test may change."""
+
+    scenario: str
+    calls: int
+    rate: int = 50
+    stay_ms: int = 0
+    """The caller talks for so long; the callee still answers a repeated BYE for so long."""
+    echo: bool = False
+    """Send back the audio that arrives, instead of a tone of its own."""
+    lost_percent: int = 0
+    """Of its SIP messages, each way."""
+    transport: str = "u1"
+    """u1: UDP; t1: TCP."""
+
+    def command(self, folder: Path, *, server: str, port: int | None = None, service: str = "+15551230000") -> list[str]:
+        """A command line to run in `folder`; `server` is the address (host:port) of what it calls or is called by."""
+        local = "::1" if server.startswith("[") else "127.0.0.1"
+        kind = socket.SOCK_DGRAM if self.transport.startswith("u") else socket.SOCK_STREAM
+        # This sipp has no range of RTP ports: streams take free even ports from the media port up.
+        media_port = free_port(socket.SOCK_DGRAM, host=local) & ~1
+        return [
+            need("sipp"),
+            server,
+            *("-sf", str(self._written(folder))),
+            *("-i", local, "-mi", local, "-p", str(port or free_port(kind, host=local)), "-mp", str(media_port)),
+            *("-t", self.transport, "-s", service, "-d", str(self.stay_ms)),
+            *("-m", str(self.calls), "-r", str(self.rate), "-l", str(self.calls)),
+            *("-ci", "127.0.0.1", "-cp", str(free_port())),
+            *("-nostdin", "-timeout", "60", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
+            *(("-rtp_echo",) if self.echo else ()),
+            *(("-lost", str(self.lost_percent)) if self.lost_percent else ()),
+        ]
+
+    def _written(self, folder: Path) -> Path:
+        """The scenario as this party plays it."""
+        text = (SCENARIOS / f"{self.scenario}.xml").read_text()
+        if self.echo:
+            # sipp echoes on its one media port only, and only what no stream of its own is sent from.
+            text = re.sub(r" *<nop>.*rtp_stream=.*\n", "", text).replace("[rtpstream_audio_port]", "[media_port]")
+        written = folder / f"{self.scenario}.xml"
+        written.write_text(text)
+        return written
 
 
 def result(program: Running, folder: Path) -> Result:
