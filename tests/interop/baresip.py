@@ -84,7 +84,7 @@ def baresip(
                 "audio_channels 1-1",
                 f"snd_path {folder}",
                 "rtp_ports 41000-41999",
-                "sip_verify_server yes",
+                "net_interface 127.0.0.1",
             ]
         )
         + "\n"
