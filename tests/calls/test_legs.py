@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from bridgetap.calls import MediaAddress
+from bridgetap.calls.leg import Leg
+from bridgetap.calls.leg_states import Answered
+from bridgetap.calls.session import SessionParts
 from bridgetap.engine import PlayId, RtpTimedOut
 from bridgetap.engine.virtual_loop import run_virtual
+from bridgetap.flow.effects import NumberTarget
+from bridgetap.ids import CallSid
+from bridgetap.sdp import Policy
 
 from .stage import Stage, connect, say, sdp
 
@@ -205,6 +212,34 @@ def test_an_answer_that_is_an_offer_is_acknowledged_with_ours(tmp_path: Path) ->
             (ack,) = stage.fake.sent("ack")
             assert b"RTP/AVP 0 101" in ack["body"]
             assert stage.leg(1).peer is stage.leg(2)
+
+    run_virtual(main())
+
+
+def test_an_invite_of_ours_without_an_offer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, *TALK).running() as stage:
+            heard: list[object] = []
+            destination = stage.exchange.router.branches(NumberTarget(number="+15550001111"), caller_id="")[0][0]
+            parts = SessionParts(
+                sid=CallSid("CA1"),
+                address=MediaAddress(bind="192.0.2.1", advertised="192.0.2.1"),
+                policy=Policy(),
+                session_id=1,
+                cname="c",
+            )
+            leg = Leg.outgoing(
+                destination,
+                core=stage.core,
+                parts=parts,
+                sink=lambda leg, event: heard.extend(leg.handle(event)),
+                delayed_offer=True,
+            )
+            assert stage.fake.sent("invite")[0]["body"] == b""
+            await stage.answers(leg.dialog, needs_ack=True)
+            assert b"RTP/AVP 0 101" in stage.fake.sent("ack")[0]["body"]
+            assert heard == [Answered()]
+            leg.close()
 
     run_virtual(main())
 
