@@ -388,8 +388,11 @@ class MediaConfig:
         allow_networks: list[str] = ...,
         deny_networks: list[str] = ...,
     ) -> MediaConfig:
-        """`ports`: first and last, 16384 to 32767 unless told. `threads` 0: cores − 1, at least 1. `allow_networks` and `deny_networks` (CIDR) bound
-        where streams may connect (31904); an address in `allow_networks` is always allowed."""
+        """`ports`: first and last, 16384 to 32767 unless told. `threads` 0: cores − 1, at least 1.
+
+        `allow_networks` and `deny_networks` (CIDR) bound where streams may connect (31904); an
+        address in `allow_networks` is always allowed.
+        """
 
 @final
 class Media:
