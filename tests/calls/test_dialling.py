@@ -239,6 +239,19 @@ def test_a_busy_number_is_not_tried_on_another_trunk(tmp_path: Path) -> None:
     run_virtual(main())
 
 
+def test_two_dials_at_once_cannot_share_the_last_place(tmp_path: Path) -> None:
+    async def main() -> None:
+        trunks = ({"name": "small", "max_calls": 1, "priority": 1}, {"name": "big", "priority": 2})
+        to = "+15550000001,+15550000002"
+        async with Stage(tmp_path, connect(noun="number-multi", to=to), trunks=trunks).running() as stage:
+            await stage.call(trunk=None, user="alice")
+            assert sorted(str(row.trunk) for row in stage.call_rows()[1:]) == ["big", "small"]
+            await stage.hang_up(1)
+            assert [trunk.calls for trunk in stage.trunks.all()] == [0, 0]
+
+    run_virtual(main())
+
+
 def test_a_full_trunk_is_passed_over_and_a_place_comes_free_again(tmp_path: Path) -> None:
     async def main() -> None:
         trunks = ({"name": "small", "max_calls": 1, "priority": 1}, {"name": "big", "priority": 2})
@@ -443,7 +456,8 @@ def test_on_bridge_a_busy_callee_leaves_the_caller_unanswered_until_something_is
             assert stage.fake.sent("progress")[-1]["status"] == 183, "the sentence is heard as early media"
             await stage.heard()
             assert stage.fake.sent("answer") == []
-            assert stage.call_rows()[0].status != "completed"
+            assert stage.fake.sent("reject")[0]["status"] == 486, "and the caller is told why"
+            assert stage.call_rows()[0].status == "busy"
 
     run_virtual(main())
 

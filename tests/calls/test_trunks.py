@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from bridgetap.calls.trunks import Reachable, Registration, Trunks, back_off_s, granted
-from bridgetap.engine import FlowId, Headers, RequestId, Response
+from bridgetap.engine import EngineError, FlowId, Headers, RequestId, Response
 from bridgetap.engine.fake import Command, Fake, fake_core
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.settings import TrunkSettings
@@ -136,6 +136,23 @@ def test_a_trunk_that_does_not_answer_twice_is_down_until_it_does() -> None:
         assert seen == [Reachable.UNKNOWN, up, up, up, up, down, down]
         assert trunks["carrier"].reachable is up
         assert {command["method"] for _, command in sent} == {"OPTIONS"}
+
+    run_virtual(main())
+
+
+def test_what_cannot_be_sent_counts_as_no_answer_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        core, fake = fake_core()
+        core.start()
+        trunks = Trunks(core=core, settings=[trunk_settings(register=True, ping_s=30)], dice=lambda: 0.5)
+
+        def refuse(**_: object) -> None:
+            raise EngineError("no such host")
+
+        monkeypatch.setattr(fake.sip, "request", refuse)
+        await play(trunks, fake, lambda *_: (200, []), seconds=100)
+        assert trunks["carrier"].reachable is Reachable.DOWN
+        assert trunks["carrier"].registration is Registration.FAILED
 
     run_virtual(main())
 

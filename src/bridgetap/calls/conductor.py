@@ -26,6 +26,7 @@ from bridgetap.flow.events import (
     CallerHungUp,
     CallStarted,
     DialEnded,
+    DialStatus,
     Digits,
     Event,
     ExecutionStopped,
@@ -40,11 +41,14 @@ from .dialling import Dialling
 from .exchange import Exchange
 from .execution_rows import ExecutionRows
 from .flow_book import Program
-from .leg_states import Ended, Notice, Pressed
+from .leg_states import Ended, Notice, Pressed, State
 from .parties import Parties, Party
 from .player import Player
 
 AnswerMode: TypeAlias = Literal["at-once", "on-bridge"]
+
+TEMPORARILY_UNAVAILABLE = 480
+UNANSWERED: dict[DialStatus, int] = {"busy": 486, "failed": 503}  # how a caller is refused after a dial
 
 
 class Conductor:
@@ -81,6 +85,7 @@ class Conductor:
         self._player = Player(caller, exchange.prompter)
         self._inbox: Inbox[Event] = Inbox()
         self._dialling: Dialling | None = None
+        self._dialled: DialStatus = "no-answer"  # the last one
         self._running: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger(__name__).bind(
             call_sid=caller.sid, flow_sid=program.flow_sid, execution_sid=self.execution_sid
@@ -121,7 +126,7 @@ class Conductor:
                 case Log():
                     self._note(effect)
                 case Hangup():
-                    self._caller.hang_up()
+                    self._leave()
                 case Say() | Play() | PlayDigits() | Dial() | StartStream() | StopStream() | HttpRequest():
                     self._begin(effect, tasks)
                 case _:
@@ -154,6 +159,13 @@ class Conductor:
                 assert_never(effect)
         self._inbox.put(event)
 
+    def _leave(self) -> None:
+        """End the caller's call. One that was never answered is told what became of the party it wanted."""
+        if self._caller.leg.state in (State.CALLING, State.EARLY):
+            self._caller.leg.reject(UNANSWERED.get(self._dialled, TEMPORARILY_UNAVAILABLE))
+        else:
+            self._caller.hang_up()
+
     def _open_audio(self) -> None:
         """Let the caller hear us: by answering, or before it where the number says so."""
         if self._answer == "at-once":
@@ -178,6 +190,7 @@ class Conductor:
             result = await self._dialling.run()
         finally:
             self._dialling = None
+        self._dialled = result.status
         if self._caller.is_over:
             return CallerHungUp(dial=result)
         return DialEnded(effect=effect.id, result=result)

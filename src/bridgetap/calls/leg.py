@@ -168,6 +168,7 @@ class Leg:
 
     def reject(self, status: int, reason: str = "", headers: Headers | None = None) -> None:
         """Refuse an INVITE; `Ended` follows."""
+        self._leaving = True
         self._core.sip.reject(self.dialog, status=status, reason=reason, headers=headers)
 
     def hang_up(self) -> None:

@@ -26,7 +26,10 @@ Watcher: TypeAlias = Callable[["Party", Notice], None]
 
 
 class Party:
-    """One leg with its row. `entry` is None while it is not sure that this leg is the call's."""
+    """One leg with its row and its place on a trunk, which it gives back at its end.
+
+    `entry` is None while it is not sure that this leg is the call's.
+    """
 
     def __init__(self, leg: Leg, *, entry: CallEntry | None, trunk: Trunk | None) -> None:
         self.leg = leg
@@ -34,8 +37,6 @@ class Party:
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self._trunk = trunk
         self._watchers: list[Watcher] = []
-        if trunk is not None:
-            trunk.calls += 1
 
     @property
     def sid(self) -> CallSid:
@@ -86,7 +87,7 @@ class Party:
         if self.entry is not None:
             self.entry.ended(ended)
         if self._trunk is not None:
-            self._trunk.calls -= 1
+            self._trunk.give_back()
             self._trunk = None
 
     def _settle(self, outcome: Answered | Ended) -> None:
@@ -115,14 +116,24 @@ class Parties:
         address = self._addresses.between(local=call.local, remote=call.source, version=version)
         parts = self._parts(entry.record.sid, address, trunk)
         leg = Leg.incoming(call, core=self._core, parts=parts, sink=self._put)
+        if trunk is not None:
+            trunk.take()
         return self._add(leg, entry=entry, trunk=trunk)
 
     async def dial(self, destination: Destination, *, sid: CallSid) -> Party:
         """Send an INVITE. `EngineError` where it cannot be sent."""
-        address = await self._addresses.towards(destination.peer_host)
-        parts = self._parts(sid, address, destination.trunk)
-        leg = Leg.outgoing(destination, core=self._core, parts=parts, sink=self._put)
-        return self._add(leg, entry=None, trunk=destination.trunk)
+        trunk = destination.trunk
+        if trunk is not None:
+            trunk.take()  # before anything is waited for: nobody else may take the last place
+        try:
+            address = await self._addresses.towards(destination.peer_host)
+            parts = self._parts(sid, address, trunk)
+            leg = Leg.outgoing(destination, core=self._core, parts=parts, sink=self._put)
+        except BaseException:
+            if trunk is not None:
+                trunk.give_back()
+            raise
+        return self._add(leg, entry=None, trunk=trunk)
 
     async def pump(self) -> None:
         """Hand each leg its news, until cancelled. `InboxOverflow` where the call is stuck."""

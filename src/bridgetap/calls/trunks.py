@@ -6,12 +6,13 @@ One task a trunk and duty. What it knows is in `Trunk.registration` and `Trunk.r
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
 import structlog
 
-from bridgetap.engine import Core, Credentials, Response
+from bridgetap.engine import Core, Credentials, EngineError, FlowId, RequestId, Response
 from bridgetap.settings import TrunkSettings
 
 from .addresses import SipUri, header
@@ -24,6 +25,12 @@ _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]{1,9})", re.IGNORECASE)
 
 PINGS_UNTIL_DOWN = 2  # one lost answer is no outage
 DOWN = frozenset({408, 503})  # also what the core says when nothing came, or nothing could be sent
+
+
+NOT_SENT = Response(
+    request=RequestId(0), status=503, reason="", headers=[], body=b"", flow=FlowId(0), local="", source=""
+)
+GOODBYE_S = 1.0
 
 
 class Registration(Enum):
@@ -68,6 +75,13 @@ class Trunk:
     def is_full(self) -> bool:
         return self.settings.max_calls is not None and self.calls >= self.settings.max_calls
 
+    def take(self) -> None:
+        """One more call goes through it."""
+        self.calls += 1
+
+    def give_back(self) -> None:
+        self.calls -= 1
+
     @property
     def registrar(self) -> str:
         """The request URI of a REGISTER: the place without a user (RFC 3261 §10.2)."""
@@ -110,6 +124,18 @@ class Trunks:
     async def _ping(self, trunk: Trunk) -> None:
         missed = 0
         while True:
+            status = await self._options(trunk)
+            missed = missed + 1 if status in DOWN else 0
+            reachable = Reachable.UP
+            if missed:
+                reachable = Reachable.DOWN if missed >= PINGS_UNTIL_DOWN else trunk.reachable
+            if reachable is not trunk.reachable:
+                trunk.reachable = reachable
+                log.info("trunk.reachable", trunk=trunk.name, state=reachable.value, status=status)
+            await asyncio.sleep(trunk.settings.ping_s)
+
+    async def _options(self, trunk: Trunk) -> int:
+        try:
             response = await self._core.request(
                 method="OPTIONS",
                 target=str(trunk.uri),
@@ -117,14 +143,10 @@ class Trunks:
                 to=f"<{trunk.uri}>",
                 credentials=trunk.credentials,
             )
-            missed = missed + 1 if response.status in DOWN else 0
-            reachable = Reachable.UP
-            if missed:
-                reachable = Reachable.DOWN if missed >= PINGS_UNTIL_DOWN else trunk.reachable
-            if reachable is not trunk.reachable:
-                trunk.reachable = reachable
-                log.info("trunk.reachable", trunk=trunk.name, state=reachable.value, status=response.status)
-            await asyncio.sleep(trunk.settings.ping_s)
+        except EngineError as error:
+            log.warning("trunk.not_sent", trunk=trunk.name, error=str(error))
+            return 503
+        return response.status
 
 
 class Registrant:
@@ -157,37 +179,33 @@ class Registrant:
                     await asyncio.sleep(back_off_s(failures, self._dice()))
         finally:
             if self._trunk.registration is Registration.REGISTERED:
-                self._trunk.registration = Registration.OFF
-                self._take_back()
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        """Unregister; the process is ending and does not wait long for the answer."""
+        self._trunk.registration = Registration.OFF
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._register(0)
 
     async def _register(self, expires_s: int) -> Response:
+        """One REGISTER and its final answer; one that cannot be sent is as good as a 503."""
         self._cseq += 1
         trunk = self._trunk
-        return await self._core.request(
-            method="REGISTER",
-            target=trunk.registrar,
-            from_=f"<{trunk.own_address}>",
-            to=f"<{trunk.own_address}>",
-            headers=[("Expires", str(expires_s))],
-            credentials=trunk.credentials,
-            call_id=self._call_id,
-            cseq=self._cseq,
-        )
-
-    def _take_back(self) -> None:
-        """Unregister; nobody waits for the answer, the process is ending."""
-        self._cseq += 1
-        trunk = self._trunk
-        self._core.sip.request(
-            method="REGISTER",
-            target=trunk.registrar,
-            from_=f"<{trunk.own_address}>",
-            to=f"<{trunk.own_address}>",
-            headers=[("Expires", "0")],
-            credentials=trunk.credentials,
-            call_id=self._call_id,
-            cseq=self._cseq,
-        )
+        try:
+            return await self._core.request(
+                method="REGISTER",
+                target=trunk.registrar,
+                from_=f"<{trunk.own_address}>",
+                to=f"<{trunk.own_address}>",
+                headers=[("Expires", str(expires_s))],
+                credentials=trunk.credentials,
+                call_id=self._call_id,
+                cseq=self._cseq,
+            )
+        except EngineError as error:
+            log.warning("trunk.not_sent", trunk=trunk.name, error=str(error))
+            return NOT_SENT
 
     def _note(self, state: Registration, response: Response) -> None:
         trunk = self._trunk
