@@ -36,7 +36,9 @@ class Party:
     transport: str = "u1"
     """u1: UDP; t1: TCP."""
 
-    def command(self, folder: Path, *, server: str, port: int | None = None, service: str = "+15551230000") -> list[str]:
+    def command(
+        self, folder: Path, *, server: str, port: int | None = None, service: str = "+15551230000"
+    ) -> list[str]:
         """A command line to run in `folder`; `server` is the address (host:port) of what it calls or is called by."""
         local = "::1" if server.startswith("[") else "127.0.0.1"
         kind = socket.SOCK_DGRAM if self.transport.startswith("u") else socket.SOCK_STREAM

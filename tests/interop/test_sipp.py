@@ -145,15 +145,16 @@ async def test_audio_reaches_the_other_sipp(
 
 @pytest.mark.parametrize("loser", ["uac", "uas"])
 def test_lost_signalling_costs_no_call(tmp_path: Path, tone_files: Path, loser: str) -> None:
-    # A repeated BYE comes 0.5, 1.5 and 3.5 s after the first (RFC 3261 17.1.2.2): the callee stays for these.
     lost = {side: 10 if side == loser else 0 for side in ("uac", "uas")}
     outcome = _run(
         tmp_path,
         tone_files,
-        Party(scenario="uac", calls=30, rate=30, stay_ms=1000, lost_percent=lost["uac"]),
-        Party(scenario="uas", calls=30, stay_ms=8000 if loser == "uas" else 0, lost_percent=lost["uas"]),
+        Party(scenario="uac", calls=30, rate=30, stay_ms=2000, lost_percent=lost["uac"]),
+        # A repeated BYE comes 0.5 and 1.5 s after the first (RFC 3261 17.1.2.2).
+        Party(scenario="uas", calls=30, stay_ms=2000 if loser == "uas" else 0, lost_percent=lost["uas"]),
     )
     assert_all_succeeded(outcome, 30)
+    assert {row["end_reason"] for row in outcome.rows} == {"bye", "hung-up"}
     repeated = outcome.callers if loser == "uac" else outcome.callees
     assert repeated.retransmissions > 0, "nothing was lost: the test showed nothing"
 
