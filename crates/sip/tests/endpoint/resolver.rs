@@ -1,15 +1,11 @@
 //! The resolver thread against a DNS server of our own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/dns.rs"]
-mod dns;
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::support::dns::{Dns, a, aaaa, naptr, srv};
 use bridgetap_sip::resolve::{Means, Place, Resolved, Resolver};
 use bridgetap_sip::types::{Entropy, LookupId};
-use dns::{Dns, a, aaaa, naptr, srv};
 
 struct Fixed;
 impl Entropy for Fixed {

@@ -1,22 +1,11 @@
 //! The sockets, against plain clients and against each other. No stack, no threads.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[allow(dead_code)]
-#[path = "support/net.rs"]
-mod net;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use crate::support::net::{Net, PATIENCE, Seen, connect, ok, options};
 use bridgetap_sip::types::{NoticeKind, SendTo, Transport};
-use net::{Net, PATIENCE, Seen, ok, options, tls};
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
 
 #[test]
 fn a_datagram_is_answered_from_where_it_went_to() {
@@ -262,116 +251,6 @@ fn a_connection_that_hangs_is_given_up_and_what_waited_for_it_fails() {
     net.pass(Duration::from_secs(5));
     assert!(net.failed(1));
     assert_eq!(net.transports.counts().1, 0);
-}
-
-#[test]
-fn a_tls_client_that_stalls_harms_nobody_and_is_closed() {
-    let mut net = Net::plain(&["tls://127.0.0.1:0", "udp://127.0.0.1:0"]);
-    let mut stalled = connect(net.address(0));
-    stalled.write_all(&[0x16, 3, 1]).unwrap();
-    net.until(|_| None::<()>.or(Some(()))); // one look is no wait
-    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    peer.send_to(options("1").as_bytes(), net.address(1))
-        .unwrap();
-    assert_eq!(net.message(0).1, options("1"));
-    assert_eq!(net.transports.counts().1, 1);
-    net.pass(Duration::from_secs(11));
-    assert_eq!(
-        net.notices(),
-        [(NoticeKind::Tls, "no TLS handshake within 10 s".to_owned())]
-    );
-    assert_eq!(stalled.read(&mut [0; 10]).unwrap_or(0), 0);
-}
-
-#[test]
-fn plain_text_on_the_tls_port_is_told() {
-    let mut net = Net::plain(&["tls://127.0.0.1:0"]);
-    let mut peer = connect(net.address(0));
-    peer.write_all(options("1").as_bytes()).unwrap();
-    net.until(|seen| {
-        seen.iter()
-            .any(|s| matches!(s, Seen::FlowClosed(..)))
-            .then_some(())
-    });
-    assert_eq!(
-        net.notices(),
-        [(
-            NoticeKind::Tls,
-            "the peer does not speak TLS on this port".to_owned()
-        )]
-    );
-}
-
-#[test]
-fn each_fault_of_a_certificate_is_told_in_words() {
-    let cases = [
-        (
-            "server",
-            "self-signed.pem",
-            "localhost",
-            "its issuer is not trusted",
-        ),
-        ("server", "ca.pem", "sip.example", "it is made out to"),
-        ("cn-only", "ca.pem", "localhost", "no subjectAltName"),
-        ("expired", "ca.pem", "localhost", "it has expired"),
-        (
-            "ca-as-server",
-            "ca-as-server.pem",
-            "localhost",
-            "a CA certificate used as a server's",
-        ),
-    ];
-    for (certificate, trusted, name, words) in cases {
-        let mut server = Net::new(&["tls://127.0.0.1:0"], tls(certificate, "ca.pem"));
-        let mut client = Net::new(&["udp://127.0.0.1:0"], tls("server", trusted));
-        client.request(
-            1,
-            Transport::Tls,
-            server.address(0),
-            Some(name),
-            &options("1"),
-        );
-        while !client.failed(1) {
-            client.turn(Duration::from_millis(1));
-            server.turn(Duration::from_millis(1));
-        }
-        let notices = client.notices();
-        let [(NoticeKind::Tls, text)] = notices.as_slice() else {
-            panic!("{certificate}: {notices:?}")
-        };
-        assert!(
-            text.contains(words) && text.contains(&format!("certificate of {name} refused")),
-            "{certificate}: {text}"
-        );
-        server.until(|seen| {
-            seen.iter()
-                .any(|s| matches!(s, Seen::FlowClosed(..)))
-                .then_some(())
-        });
-        let told = server.notices();
-        assert!(
-            matches!(told.as_slice(), [(NoticeKind::Tls, text)] if text.starts_with("the peer refused: alert")),
-            "{told:?}"
-        );
-    }
-}
-
-#[test]
-fn a_self_signed_server_certificate_that_is_trusted_as_such_works() {
-    let mut server = Net::new(&["tls://127.0.0.1:0"], tls("self-signed", "ca.pem"));
-    let mut client = Net::new(&["udp://127.0.0.1:0"], tls("server", "self-signed.pem"));
-    client.request(
-        1,
-        Transport::Tls,
-        server.address(0),
-        Some("localhost"),
-        &options("1"),
-    );
-    while server.log.0.is_empty() {
-        client.turn(Duration::from_millis(1));
-        server.turn(Duration::from_millis(1));
-    }
-    assert_eq!(server.message(0).1, options("1"));
 }
 
 #[test]

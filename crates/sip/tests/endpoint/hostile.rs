@@ -1,18 +1,13 @@
 //! An endpoint among hostile and broken peers: it answers what can be answered, tells its operator
 //! once a second, and its calls go on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[allow(dead_code)]
-#[path = "support/side.rs"]
-mod side;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 
+use crate::support::side::{PATIENCE, Side, config, invite, user};
 use bridgetap_sip::digest::Algorithm;
 use bridgetap_sip::endpoint::SipConfig;
 use bridgetap_sip::types::SipEvent;
-use side::{PATIENCE, Side, config, invite, user};
 
 /// A server with a live call, and the caller of it.
 struct Busy {

@@ -221,3 +221,10 @@ pub fn options(call_id: &str) -> String {
 pub fn ok(call_id: &str) -> String {
     format!("SIP/2.0 200 OK\r\nCall-ID: {call_id}\r\nContent-Length: 0\r\n\r\n")
 }
+
+/// A plain client of ours.
+pub fn connect(address: SocketAddr) -> std::net::TcpStream {
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}

@@ -1,0 +1,5 @@
+//! What the tests lean on.
+
+pub mod dns;
+pub mod net;
+pub mod side;
