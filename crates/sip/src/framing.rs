@@ -124,8 +124,11 @@ impl StreamFramer {
                 }
                 [] | [b'\r'] => return None,
                 [b'\n', ..] => self.done += 1,
-                _ => {
+                &[first, ..] => {
                     self.half_ping = false;
+                    if let Some(reason) = no_start_line(first) {
+                        return Some(self.broken(Malformed::new(reason)));
+                    }
                     self.state = State::Head { scanned: 0 };
                     return None;
                 }
@@ -201,6 +204,19 @@ impl StreamFramer {
         self.buffer = Vec::new();
         self.done = 0;
         Frame::Broken(fault)
+    }
+}
+
+/// Why no message begins so. Said at the first byte: what comes may hold no line break to wait for,
+/// and its sender hears nothing meanwhile.
+fn no_start_line(first: u8) -> Option<&'static str> {
+    match first {
+        // Its type "handshake" (RFC 8446 §5.1).
+        0x16 => Some("a TLS handshake, but this port is without TLS"),
+        // A method or `SIP/2.0` (RFC 3261 §25.1, token).
+        b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~' => None,
+        _ if first.is_ascii_alphanumeric() => None,
+        _ => Some("start line is neither a request nor a response"),
     }
 }
 
@@ -290,8 +306,10 @@ mod tests {
         let two_lengths = b"OPTIONS sip:a@b SIP/2.0\r\nl: 1\r\nContent-Length: 2\r\n\r\n";
         let negative = b"OPTIONS sip:a@b SIP/2.0\r\nl: -1\r\n\r\n";
         let body_too_large = b"OPTIONS sip:a@b SIP/2.0\r\nl: 99999999999\r\n\r\n";
-        let garbage = b"\x16\x03\x01\x02\x00\r\n\r\n";
-        let cases: [(&[u8], &str); 5] = [
+        let garbage = b"hello there\r\n\r\n";
+        let tls = b"\x16\x03\x01\x02\x00\x01";
+        let websocket = b"\x82\x05";
+        let cases: [(&[u8], &str); 7] = [
             (
                 no_length,
                 "400 no Content-Length on a stream (RFC 3261 section 20.14) true",
@@ -307,6 +325,14 @@ mod tests {
             (body_too_large, "513 message too large true"),
             (
                 garbage,
+                "400 start line is neither a request nor a response false",
+            ),
+            (
+                tls,
+                "400 a TLS handshake, but this port is without TLS false",
+            ),
+            (
+                websocket,
                 "400 start line is neither a request nor a response false",
             ),
         ];

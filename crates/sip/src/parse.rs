@@ -34,7 +34,7 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 impl Malformed {
-    fn new(reason: &'static str) -> Malformed {
+    pub(crate) fn new(reason: &'static str) -> Malformed {
         Malformed {
             reason,
             status: 400,

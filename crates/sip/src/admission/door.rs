@@ -68,13 +68,15 @@ impl Door {
             return Decision::Admit(Identity::Trunk(trunk.to_owned()));
         }
         if self.backoff.is_blocked(now, source) {
-            return self.refuse("blocked after repeated failures".to_owned());
+            let detail = "blocked after repeated failures".to_owned();
+            return self.refuse(NoticeKind::Refused, detail);
         }
         if !self.rules.has_users() {
-            return self.refuse(format!(
+            let detail = format!(
                 "{} from no trunk's network, and no users are configured",
                 request.method
-            ));
+            );
+            return self.refuse(NoticeKind::Refused, detail);
         }
         match self.credentials(request) {
             Some(credentials) => self.judge_credentials(now, request, &credentials, source),
@@ -101,7 +103,7 @@ impl Door {
             Verdict::Accepted => Decision::Admit(Identity::User(credentials.username.clone())),
             Verdict::Stale => self.challenge(now, request, source, true),
             Verdict::WrongAlgorithm => {
-                self.challenge_with(now, &credentials.username, source, true, None)
+                self.challenge_with(now, &credentials.username, source, true)
             }
             Verdict::Wrong => {
                 self.stats.auth_failed += 1;
@@ -114,8 +116,10 @@ impl Door {
                     detail.push_str("; this source is now blocked");
                     log::warn!("sip.source-blocked source={source}");
                 }
-                let notice = Some((NoticeKind::AuthFailed, detail));
-                self.challenge_with(now, &credentials.username, source, false, notice)
+                // A new challenge would make some phones (baresip) try the same password again at
+                // once, until their whole address is blocked. 403 says: do not repeat (RFC 3261
+                // §21.4.4); a nonce that is merely old is challenged above.
+                self.refuse(NoticeKind::AuthFailed, detail)
             }
         }
     }
@@ -128,7 +132,7 @@ impl Door {
         stale: bool,
     ) -> Decision {
         let claimed = request.headers.get("From").and_then(user_part);
-        self.challenge_with(now, claimed.unwrap_or_default(), source, stale, None)
+        self.challenge_with(now, claimed.unwrap_or_default(), source, stale)
     }
 
     fn challenge_with(
@@ -137,7 +141,6 @@ impl Door {
         claimed: &str,
         source: IpAddr,
         stale: bool,
-        notice: Option<(NoticeKind, String)>,
     ) -> Decision {
         self.stats.challenges += 1;
         let algorithms = self.rules.algorithms(Some(claimed));
@@ -150,16 +153,16 @@ impl Door {
         Decision::Answer {
             status: 401,
             headers,
-            notice,
+            notice: None,
         }
     }
 
-    fn refuse(&mut self, detail: String) -> Decision {
+    fn refuse(&mut self, kind: NoticeKind, detail: String) -> Decision {
         self.stats.refused += 1;
         Decision::Answer {
             status: 403,
             headers: HeaderList::new(),
-            notice: Some((NoticeKind::Refused, detail)),
+            notice: Some((kind, detail)),
         }
     }
 
