@@ -46,9 +46,10 @@ pub fn samples(count: i64) -> Duration {
 
 /// The first common step of all legs not before `when`.
 pub fn step_up(epoch: Instant, when: Instant) -> Instant {
-    let since = when.saturating_duration_since(epoch).as_micros() as u64;
-    let step = STEP.as_micros() as u64;
-    epoch + Duration::from_micros(since.div_ceil(step) * step)
+    // In nanoseconds: with any of them cut off the step could lie before `when`.
+    let since = when.saturating_duration_since(epoch).as_nanos() as u64;
+    let step = STEP.as_nanos() as u64;
+    epoch + Duration::from_nanos(since.div_ceil(step) * step)
 }
 
 #[cfg(test)]
@@ -72,5 +73,7 @@ mod tests {
         assert_eq!(step_up(epoch, at(0)), at(0));
         assert_eq!(step_up(epoch, at(1)), at(5000));
         assert_eq!(step_up(epoch, at(5000)), at(5000));
+        let just_after = at(5000) + Duration::from_nanos(1);
+        assert_eq!(step_up(epoch, just_after), at(10_000));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock::step_up;
 use crate::ids::LegId;
@@ -11,6 +11,8 @@ use crate::ids::LegId;
 pub struct Timers {
     epoch: Instant,
     heap: BinaryHeap<Reverse<(Instant, LegId)>>,
+    /// The time being handled: what is armed meanwhile is for later, so that a round always ends.
+    handling: Option<Instant>,
 }
 
 impl Timers {
@@ -18,6 +20,7 @@ impl Timers {
         Self {
             epoch,
             heap: BinaryHeap::with_capacity(64),
+            handling: None,
         }
     }
 
@@ -25,10 +28,16 @@ impl Timers {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// The earliest entry that is due. The leg must check that it is still its own (`armed`).
+    /// The earliest entry that is due, `None` when that was all of this round. The leg must check
+    /// that it is still its own (`armed`).
     pub fn pop(&mut self, now: Instant) -> Option<(Instant, LegId)> {
-        self.next().filter(|due| *due <= now)?;
-        self.heap.pop().map(|Reverse(entry)| entry)
+        if self.next().is_some_and(|due| due <= now) {
+            self.handling = Some(now);
+            self.heap.pop().map(|Reverse(entry)| entry)
+        } else {
+            self.handling = None;
+            None
+        }
     }
 
     /// Wake `leg` at `due` or before: an earlier entry will find out that it is too early.
@@ -36,7 +45,10 @@ impl Timers {
         if armed.is_some_and(|at| at <= due) {
             return;
         }
-        let due = step_up(self.epoch, due);
+        let due = match self.handling {
+            Some(now) => step_up(self.epoch, due.max(now + Duration::from_nanos(1))),
+            None => step_up(self.epoch, due),
+        };
         if armed.is_none_or(|at| due < at) {
             *armed = Some(due);
             self.heap.push(Reverse((due, leg)));

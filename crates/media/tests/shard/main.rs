@@ -10,6 +10,7 @@ mod bridging;
 mod ending;
 mod forking;
 mod fuzz;
+mod idle;
 mod keys;
 mod moving;
 mod party;
