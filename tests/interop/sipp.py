@@ -51,7 +51,7 @@ class Party:
             *("-i", local, "-mi", local, "-p", str(port or free_port(kind, host=local)), "-mp", str(media_port)),
             *("-t", self.transport, "-s", service, "-d", str(self.stay_ms)),
             *("-m", str(self.calls), "-r", str(self.rate), "-l", str(self.calls)),
-            *("-ci", "127.0.0.1", "-cp", str(free_port())),
+            *("-ci", "127.0.0.1", "-cp", str(free_port(socket.SOCK_DGRAM))),
             *("-nostdin", "-timeout", "60", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
             *(("-rtp_echo",) if self.echo else ()),
             *(("-lost", str(self.lost_percent)) if self.lost_percent else ()),
@@ -66,6 +66,13 @@ class Party:
         written = folder / f"{self.scenario}.xml"
         written.write_text(text)
         return written
+
+
+def answers(port: int) -> bool:
+    """Whether a program has taken that port, on any address: a probe of ours could take it from sipp."""
+    tables = [Path("/proc/net") / name for name in ("udp", "udp6", "tcp", "tcp6")]
+    lines = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    return any(line[1].endswith(f":{port:04X}") for line in lines)
 
 
 def result(program: Running, folder: Path) -> Result:

@@ -60,6 +60,7 @@ def _run(
         with running(
             callee.command(folders[1], server=server.address, port=callee_port), folders[1] / "sipp.log", cwd=folders[1]
         ) as uas:
+            uas.wait_for(lambda: sipp.answers(callee_port), "callee")
             with running(
                 caller.command(folders[0], server=server.address), folders[0] / "sipp.log", cwd=folders[0]
             ) as uac:
