@@ -5,9 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,3 +109,23 @@ def listens(port: int, *, host: str = "127.0.0.1") -> bool:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((host, port)) == 0
+
+
+def peers_of(pid: int) -> set[tuple[str, str]]:
+    """The established IPv4 TCP connections of a process: its own address and its peer's, as `host:port`."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed while we look
+            sockets.add(str(descriptor.readlink()))
+    found = set()
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *_, inode = line.split()[:10]
+        if state == "01" and f"socket:[{inode}]" in sockets:
+            found.add((_address(local), _address(remote)))
+    return found
+
+
+def _address(text: str) -> str:
+    """As the kernel prints it: hexadecimal, the address in the machine's byte order."""
+    host, port = text.split(":")
+    return f"{socket.inet_ntoa(int(host, 16).to_bytes(4, sys.byteorder))}:{int(port, 16)}"
