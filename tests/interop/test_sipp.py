@@ -43,6 +43,7 @@ def _run(
     host: str = "127.0.0.1",
     stream_url: str | None = None,
     streams: str = "",
+    answer: str = "at-once",
 ) -> Outcome:
     """Let the callers call the callees through a server, until all is over."""
     literal = f"[{host}]" if ":" in host else host
@@ -54,9 +55,8 @@ def _run(
         for audio in tone_files.glob("*.ulaw"):
             (folder / audio.name).symlink_to(audio)
     flow = connect_flow(f"sip:callee@{address}", stream_url=stream_url)
-    with serve(
-        tmp_path / "server", flow=flow, settings=TRUNK.format(callee=address), host=host, streams=streams
-    ) as server:
+    settings = f'answer = "{answer}"' + TRUNK.format(callee=address)
+    with serve(tmp_path / "server", flow=flow, settings=settings, host=host, streams=streams) as server:
         with running(
             callee.command(folders[1], server=server.address, port=callee_port), folders[1] / "sipp.log", cwd=folders[1]
         ) as uas:
@@ -150,9 +150,11 @@ def test_lost_signalling_costs_no_call(tmp_path: Path, tone_files: Path, loser: 
     outcome = _run(
         tmp_path,
         tone_files,
-        Party(scenario="uac", calls=30, rate=30, stay_ms=2000, lost_percent=lost["uac"]),
+        Party(scenario="uac", calls=30, rate=30, stay_ms=1000, lost_percent=lost["uac"]),
         # A repeated BYE comes 0.5 and 1.5 s after the first (RFC 3261 17.1.2.2).
         Party(scenario="uas", calls=30, stay_ms=2000 if loser == "uas" else 0, lost_percent=lost["uas"]),
+        # Else callers who talk from the first moment hang up on a callee whose INVITE was lost.
+        answer="on-bridge",
     )
     assert_all_succeeded(outcome, 30)
     assert {row["end_reason"] for row in outcome.rows} == {"bye", "hung-up"}
