@@ -56,6 +56,12 @@ class Server:
             store.row_factory = sqlite3.Row
             return [dict(row) for row in store.execute(f"SELECT * FROM {table}")]
 
+    def ended_stream(self) -> dict[str, Any]:
+        """The one stream's row, once it has its end (rows are written in batches)."""
+        self.program.wait_for(lambda: all(row["ended_ns"] for row in self.rows("streams")), "the stream's end")
+        (row,) = self.rows("streams")
+        return row
+
     def ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=1):

@@ -48,7 +48,7 @@ async def test_each_track_carries_its_party(tmp_path: Path, authority: Authority
         assert RequestValidator(TOKEN).validate(far_end.url, {}, stream.headers["x-twilio-signature"])
         assert "sec-websocket-extensions" not in stream.headers
         assert "origin" not in stream.headers
-        (row,) = server.rows("streams")
+        row = server.ended_stream()
         assert row["end_reason"] == "stopped"
         assert row["ms_dropped"] == 0
         assert row["frames_sent"] == len(stream.media("inbound")) + len(stream.media("outbound"))
