@@ -35,6 +35,7 @@ from bridgetap.settings import NumberSettings, TrunkSettings
 from bridgetap.store import CallRecord, ExecutionRecord, NotificationRecord, StepRecord, StoreFull, StreamRecord
 from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import VoiceError
+from bridgetap.webhooks import Callback, WebhookAnswer, WebhookFailed, WebhookRequest
 
 ACCOUNT = AccountSid("AC" + "1" * 32)
 OFFER = (
@@ -112,6 +113,22 @@ class Web:
         return HttpEnded(effect=request.id, status=200, body="ok")
 
 
+class NoServer:
+    """A web in which nobody answers, and a place for what is told it."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callback] = []
+
+    async def send(self, request: WebhookRequest, *, timeout_s: float, max_bytes: int) -> WebhookAnswer:
+        raise WebhookFailed(request.url.shown, "refused the connection", code=11202)
+
+    def put(self, callback: Callback) -> None:
+        self.callbacks.append(callback)
+
+    def gauges(self) -> dict[str, float]:
+        return {"callbacks_waiting": len(self.callbacks)}
+
+
 class Nowhere:
     async def load(self) -> Sequence[Binding]:
         return []
@@ -164,6 +181,7 @@ class Stage:
             account_sid=ACCOUNT,
             policy=StreamPolicy(),
         )
+        self.webhooks = NoServer()
         self.exchange = Exchange(
             core=self.core,
             ledger=self.ledger,
@@ -171,6 +189,8 @@ class Stage:
             streams=Streams(parts),
             prompter=self.prompter,
             http=Web(),
+            webhooks=self.webhooks,
+            callbacks=self.webhooks,
             addresses=MediaAddresses(clock=clock),
         )
         self.calls = Calls(

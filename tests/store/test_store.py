@@ -15,6 +15,7 @@ from bridgetap.clock import VirtualClock
 from bridgetap.errors import ConfigurationError
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid, StepSid, StreamSid
 from bridgetap.store import (
+    CallbackRecord,
     CallFilter,
     CallRecord,
     Cut,
@@ -115,6 +116,30 @@ async def test_every_kind_comes_back_as_it_went(url: str) -> None:
         assert await store.steps.of_execution(EXECUTION) == [step(0), step(1)]
         assert await store.notifications.of_call(call().sid) == [note]
         assert await store.calls.get(CallSid("CA" + "0" * 32)) is None
+
+
+async def test_a_callback_waits_for_its_own_node_until_it_is_taken_out(url: str) -> None:
+    def callback(place: int) -> CallbackRecord:
+        line = stream().sid
+        return CallbackRecord(
+            id=f"{line}/{place}",
+            line=line,
+            place=place,
+            token="once",
+            sealed="…",
+            account_sid=ACCOUNT,
+            call_sid=call().sid,
+            stream_sid=line,
+            created_ns=7,
+        )
+
+    async with open_store(url, node="n1", clock=VirtualClock()) as store:
+        store.put(callback(1))
+        store.put(callback(0))
+        assert await store.callbacks_left(limit=9) == [callback(0), callback(1)]
+        assert await store.callbacks.left("n2", limit=9) == []
+        store.remove(callback(0))
+        assert await store.callbacks_left(limit=9) == [callback(1)]
 
 
 async def test_the_newest_version_of_a_record_is_what_stands(url: str) -> None:

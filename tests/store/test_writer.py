@@ -47,7 +47,10 @@ class Disk:
         self.transactions.append(self._current)
         self.written.set()
 
-    async def execute(self, _statement: object, rows: list[dict[str, Any]]) -> None:
+    async def execute(self, _statement: object, rows: list[dict[str, Any]] | None = None) -> None:
+        if rows is None:
+            self._current.append("delete")
+            return
         for row in rows:
             if row["sid"] in self.poison:
                 raise IntegrityError("", {}, ValueError("poison"))
@@ -137,14 +140,14 @@ async def test_a_large_batch_is_several_transactions() -> None:
     assert [len(transaction) for transaction in disk.transactions] == [2, 2, 1]
 
 
-async def test_a_newer_version_replaces_a_waiting_one_in_its_place() -> None:
+async def test_a_newer_version_replaces_a_waiting_one_and_goes_last() -> None:
     disk = Disk()
     async with running(disk) as writer:
         writer.put(CALLS, call(1))
         writer.put(CALLS, call(2))
         writer.put(CALLS, ended(1))
         await writer.flush()
-    assert disk.transactions == [["1 completed", "2 ringing"]]
+    assert disk.transactions == [["2 ringing", "1 completed"]]
 
 
 async def test_commit_returns_once_the_row_and_all_before_are_down() -> None:
@@ -170,6 +173,28 @@ async def test_flush_waits_for_what_is_just_being_written() -> None:
         disk.gate.set()
         await asyncio.gather(first, second)
         assert disk.transactions == [["1 ringing"]]
+
+
+async def test_what_is_removed_while_it_waits_is_not_written() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        writer.put(CALLS, call(1))
+        writer.put(CALLS, call(2))
+        writer.remove(CALLS, call(1))
+        await writer.flush()
+    assert disk.transactions == [["delete", "2 ringing"]]
+
+
+async def test_settling_waits_without_hurry() -> None:
+    disk = Disk()
+    async with running(disk) as writer:
+        await writer.settled()
+        writer.put(CALLS, call(1))
+        settled = asyncio.create_task(writer.settled())
+        await asyncio.sleep(0)
+        assert disk.transactions == []
+        await writer.flush()
+        await settled
 
 
 async def test_a_database_that_fails_is_tried_until_it_takes_it() -> None:

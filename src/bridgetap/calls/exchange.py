@@ -6,6 +6,7 @@ from bridgetap.engine import Core
 from bridgetap.flow import Options
 from bridgetap.settings import CODECS, Codec
 from bridgetap.streams import Streams
+from bridgetap.webhooks import CallbackSender, WebhookSender
 
 from .http_request import HttpClient
 from .ledger import Ledger
@@ -25,6 +26,8 @@ class Exchange:
     streams: Streams
     prompter: Prompter
     http: HttpClient
+    webhooks: WebhookSender
+    callbacks: CallbackSender
     addresses: MediaAddresses
     codecs: tuple[Codec, ...] = CODECS
     options: Options = field(default_factory=Options)

@@ -90,6 +90,7 @@ class Calls:
             "trunks_down": sum(trunk.reachable is Reachable.DOWN for trunk in self._trunks.all()),
             "trunks_registered": sum(trunk.registration is Registration.REGISTERED for trunk in self._trunks.all()),
             "draining": float(self._draining),
+            **self._exchange.callbacks.gauges(),
         }
 
     async def create(

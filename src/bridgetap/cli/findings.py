@@ -96,6 +96,7 @@ def _authorities(settings: Settings) -> Iterator[Finding]:
     for place, path in (
         ("sip.trusted_ca", settings.sip.trusted_ca),
         ("streams.trusted_ca", settings.streams.trusted_ca),
+        ("webhooks.trusted_ca", settings.webhooks.trusted_ca),
     ):
         if path is None:
             continue

@@ -17,7 +17,7 @@ from rich.text import Text
 from bridgetap.phone import Report
 from bridgetap.phone import Script as PhoneScript
 from bridgetap.simulator import Entry, Transcript
-from bridgetap.voice import VoiceError, make_client, read_audio
+from bridgetap.voice import VoiceError, read_audio
 
 from .diversion import callee_router, divert_streams, no_network_client
 from .loopback import HOST, Loopback, log_to, make_output, open_loopback
@@ -97,8 +97,10 @@ class _Run:
         )
 
     def _outside(self, callee_uri: str) -> Outside:
-        client = make_client if self.request.allow_network else no_network_client
-        return Outside(router=callee_router(callee_uri), client=client)
+        router = callee_router(callee_uri)
+        if self.request.allow_network:
+            return Outside(router=router)
+        return Outside(router=router, client=no_network_client, webhooks=lambda _: no_network_client())
 
     async def _call(self, stage: Loopback) -> tuple[Story, Report]:
         script, output = self.request.script, self.request.output

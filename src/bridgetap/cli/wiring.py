@@ -34,11 +34,12 @@ from bridgetap.calls import (
 from bridgetap.clock import SystemClock
 from bridgetap.engine import Core
 from bridgetap.flow import Options
-from bridgetap.settings import Account, Settings, open_account
-from bridgetap.signing import sign_stream
+from bridgetap.settings import Account, Settings, WebhooksSettings, open_account
+from bridgetap.signing import sign_form, sign_stream
 from bridgetap.store import Store, open_store
 from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import make_client, make_prompts
+from bridgetap.webhooks import Limits, Outbox, OutboxParts, Seal, WebhookClient, make_webhook_client
 
 from .core_config import admissions, media_config, sip_config, users
 from .http_server import HttpServer
@@ -83,6 +84,9 @@ class Outside:
 
     router: type[Router] = Router
     client: Callable[[], httpx.AsyncClient] = make_client
+    webhooks: Callable[[WebhooksSettings], httpx.AsyncClient] = lambda settings: make_webhook_client(
+        trusted_ca=settings.trusted_ca
+    )
 
 
 @asynccontextmanager
@@ -98,7 +102,11 @@ async def open_server(
     flows.load_all()
     with unwrapped():
         async with _parts(settings, flows, trace, outside or Outside()) as parts, asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(parts.server.calls.run()), tasks.create_task(parts.server.trunks.run())]
+            running = [
+                tasks.create_task(parts.server.calls.run()),
+                tasks.create_task(parts.server.trunks.run()),
+                tasks.create_task(parts.outbox.run()),
+            ]
             serving = tasks.create_task(parts.http.serve(parts.app))
             await parts.http.started()
             server = parts.server
@@ -108,6 +116,7 @@ async def open_server(
             finally:
                 await server.calls.hang_up_all(HANG_UP_S)
                 await parts.streams.close(patience_s=settings.streams.close_drain_ms / 1000 + HANG_UP_S)
+                await parts.outbox.drain(patience_s=settings.webhooks.drain_s)
                 parts.http.stop()
                 for task in running:
                     task.cancel()
@@ -121,6 +130,7 @@ class _Parts:
 
     server: RunningServer
     streams: Streams
+    outbox: Outbox
     http: HttpServer
     app: FastAPI
 
@@ -139,10 +149,36 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             open_store(settings.store.url.get_secret_value(), node=settings.store.node, clock=clock)
         )
         client = await stack.enter_async_context(outside.client())
+        web = await stack.enter_async_context(outside.webhooks(settings.webhooks))
         core = open_core(sip_config(settings, trace=trace), media_config(settings))
         stack.callback(core.close)
         core.start()
         ledger = Ledger(records=store, account_sid=account.sid, clock=clock, entropy=secrets.token_bytes)
+        webhooks = WebhookClient(
+            web,
+            sign=partial(sign_form, account.auth_token),
+            user_agent=settings.webhooks.user_agent,
+            connect_timeout_s=settings.webhooks.connect_timeout_s,
+        )
+        outbox = Outbox(
+            OutboxParts(
+                client=webhooks,
+                records=store,
+                notifier=ledger,
+                clock=clock,
+                seal=Seal(account.auth_token),
+                entropy=secrets.token_bytes,
+                dice=random.SystemRandom().random,
+                account_sid=account.sid,
+                limits=Limits(
+                    waiting=settings.webhooks.max_waiting,
+                    at_once=settings.webhooks.at_once,
+                    per_host=settings.webhooks.per_host,
+                    max_age_s=settings.webhooks.max_age_s,
+                ),
+                timeout_s=settings.webhooks.timeout_s,
+            )
+        )
         trunks = Trunks(core=core, settings=settings.trunks, dice=random.SystemRandom().random)
         registrar = Registrar(core=core, clock=clock, store=BindingRows(store, clock=clock))
         addresses = MediaAddresses(
@@ -179,6 +215,8 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             streams=streams,
             prompter=make_prompts(settings.voice, core.media, client),
             http=WebClient(client),
+            webhooks=webhooks,
+            callbacks=outbox,
             addresses=addresses,
             codecs=settings.media.codecs,
             options=Options(allow_query=settings.streams.allow_query),
@@ -203,7 +241,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             sip_addresses=tuple(core.sip.addresses()),
         )
         app = create_api(calls=calls, store=store, settings=settings, account=account)
-        yield _Parts(server=server, streams=streams, http=http, app=app)
+        yield _Parts(server=server, streams=streams, outbox=outbox, http=http, app=app)
 
 
 def own_host(settings: Settings, addresses: MediaAddresses) -> str:

@@ -2,7 +2,7 @@
 
 from .account import Account, derive_sid, open_account
 from .base import Section
-from .calls import CallsSettings, StreamsSettings, VoiceSettings
+from .calls import CallsSettings, StreamsSettings, VoiceSettings, WebhooksSettings
 from .directory import NumberSettings, TrunkSettings, UserSettings
 from .model import Settings
 from .nearest import tables
@@ -39,6 +39,7 @@ __all__ = [
     "TrunkSettings",
     "UserSettings",
     "VoiceSettings",
+    "WebhooksSettings",
     "derive_sid",
     "normalise_number",
     "open_account",

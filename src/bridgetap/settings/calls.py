@@ -1,4 +1,4 @@
-"""`[calls]`, `[streams]`, `[voice]`: what happens on a call."""
+"""`[calls]`, `[streams]`, `[webhooks]`, `[voice]`: what happens on a call."""
 
 from typing import Annotated, Literal
 
@@ -53,6 +53,38 @@ class StreamsSettings(Section):
     )
     deny_networks: Annotated[tuple[Cidr, ...], CommaList] = Field(
         default=(), description="Networks that streams may not connect to (31904)."
+    )
+
+
+class WebhooksSettings(Section):
+    """Requests to your web servers: TwiML, status callbacks."""
+
+    timeout_s: float = Field(
+        default=15.0, gt=0, le=60, description="How long one request may take, redirects included (11203)."
+    )
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="How long a connection and its TLS may take (11201)."
+    )
+    trusted_ca: FilePath | None = Field(
+        default=None, description="PEM file with authorities trusted beside the usual ones."
+    )
+    user_agent: str = Field(default="TwilioProxy/1.1", min_length=1, description="`User-Agent` of every request.")
+    max_age_s: float = Field(
+        default=3600.0,
+        ge=1,
+        le=604_800,
+        description="How long a status callback is tried before it is given up (15003).",
+    )
+    max_waiting: int = Field(
+        default=10_000,
+        ge=100,
+        le=15_000,
+        description="Status callbacks that may wait; beyond it the server with most waiting loses its oldest.",
+    )
+    at_once: int = Field(default=64, ge=1, le=1000, description="Status callbacks under way at a time.")
+    per_host: int = Field(default=8, ge=1, le=1000, description="Of those, to one server.")
+    drain_s: float = Field(
+        default=5.0, ge=0, le=600, description="How long the last status callbacks may take when the server stops."
     )
 
 

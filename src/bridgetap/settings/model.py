@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from .base import Section
-from .calls import CallsSettings, StreamsSettings, VoiceSettings
+from .calls import CallsSettings, StreamsSettings, VoiceSettings, WebhooksSettings
 from .directory import NumberSettings, TrunkSettings, UserSettings
 from .nearest import tables, unknown_key
 from .network import HttpSettings, MediaSettings, SipSettings
@@ -30,6 +30,7 @@ class Settings(Section):
     account: AccountSettings = Field(default_factory=AccountSettings)
     calls: CallsSettings = Field(default_factory=CallsSettings)
     streams: StreamsSettings = Field(default_factory=StreamsSettings)
+    webhooks: WebhooksSettings = Field(default_factory=WebhooksSettings)
     voice: VoiceSettings = Field(default_factory=VoiceSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     numbers: tuple[NumberSettings, ...] = ()

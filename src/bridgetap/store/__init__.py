@@ -1,8 +1,10 @@
-"""What is kept: calls, executions, steps, streams, notifications, registrations. SQLite or PostgreSQL.
+"""What is kept: calls, executions, steps, streams, notifications, registrations, callbacks to send.
+In SQLite or PostgreSQL.
 
 `open_store` is the door. Records are frozen dataclasses; `put` one again to change its row.
 """
 
+from .callbacks import CallbackRecord
 from .calls import CallDirection, CallFilter, CallRecord, CallStatus
 from .errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from .executions import ExecutionRecord, InitiatedBy
@@ -18,6 +20,7 @@ __all__ = [
     "CallFilter",
     "CallRecord",
     "CallStatus",
+    "CallbackRecord",
     "Cut",
     "ExecutionRecord",
     "InitiatedBy",

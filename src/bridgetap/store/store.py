@@ -9,6 +9,7 @@ import structlog
 
 from bridgetap.clock import Clock
 
+from .callbacks import CALLBACKS, CallbackRecord, Callbacks
 from .calls import CALLS, CallRecord, Calls
 from .crashed import close_crashed
 from .database import Database, open_database
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_S = 5.0
 CLOSE_S = 5.0
 
-AnyRecord = CallRecord | ExecutionRecord | StepRecord | StreamRecord | NotificationRecord
+AnyRecord = CallbackRecord | CallRecord | ExecutionRecord | StepRecord | StreamRecord | NotificationRecord
 
 
 @asynccontextmanager
@@ -74,6 +75,7 @@ class Store:
         self.steps = Steps(STEPS, database, writer)
         self.streams = Streams(STREAMS, database, writer)
         self.notifications = Notifications(NOTIFICATIONS, database, writer)
+        self.callbacks = Callbacks(CALLBACKS, database, writer)
         self.registrations = Registrations(REGISTRATIONS, database, writer)
 
     def put(self, record: AnyRecord) -> None:
@@ -89,6 +91,18 @@ class Store:
         Raises `StoreFull`, `StoreUnavailable` (it stays queued) or `StoreRefused`.
         """
         await self._writer.commit(_kind(record), record, timeout_s=timeout_s)
+
+    def remove(self, record: CallbackRecord) -> None:
+        """Take out what is done with. Returns at once."""
+        self._writer.remove(CALLBACKS, record)
+
+    async def settled(self) -> None:
+        """Return when all that was put until now is committed, however long that takes."""
+        await self._writer.settled()
+
+    async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
+        """What this node still has to send, oldest first."""
+        return await self.callbacks.left(self.node, limit=limit)
 
     async def flush(self, *, timeout_s: float = PATIENCE_S) -> None:
         """Return when all that was put until now is committed."""
@@ -120,7 +134,9 @@ class Store:
         self._writer.put(NODES, NodeRecord(node=self.node, seen_ns=self._clock.now_ns()))
 
 
-_KINDS: dict[type[Any], Kind[Any]] = {kind.record: kind for kind in (CALLS, EXECUTIONS, STEPS, STREAMS, NOTIFICATIONS)}
+_KINDS: dict[type[Any], Kind[Any]] = {
+    kind.record: kind for kind in (CALLBACKS, CALLS, EXECUTIONS, STEPS, STREAMS, NOTIFICATIONS)
+}
 
 
 def _kind(record: AnyRecord) -> Kind[Any]:

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import ColumnElement, Executable, Table, delete, insert
+from sqlalchemy import ColumnElement, Executable, Table, and_, delete, insert
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -126,6 +126,19 @@ class Writer:
         if key in batch.refused:
             raise StoreRefused(f"{kind.table.name} {key[-1]}", batch.refused[key])
 
+    def remove(self, kind: Kind[Any], record: Any) -> None:
+        """Take the row of `record` out soon; a version of it that waits is not written any more."""
+        key = kind.key(record)
+        self._open.pop(key, None)
+        where = [column == getattr(record, column.key) for column in kind.table.primary_key]
+        self._add(key, Replace(table=kind.table, where=and_(*where), rows=()))
+
+    async def settled(self) -> None:
+        """Return when all that was put until now is committed: without hurry, and however long it takes."""
+        batch = self._pending if self._pending.writes else self._writing
+        if batch is not None:
+            await batch.done.wait()
+
     async def flush(self, *, timeout_s: float = PATIENCE_S) -> None:
         """Return when all that was put until now is committed."""
         if self._pending.writes:
@@ -172,6 +185,7 @@ class Writer:
             batch.done.set()
 
     def _add(self, key: Key, write: Write) -> None:
+        self._pending.writes.pop(key, None)  # the newest goes last: no row is committed before one put ahead of it
         self._pending.writes[key] = write
         self._work.set()
         if len(self._pending.writes) >= self._rows:

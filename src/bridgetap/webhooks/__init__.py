@@ -1,0 +1,33 @@
+"""Requests to other people's web servers: signed, within limits, and where it matters durable.
+
+`WebhookClient` asks and waits for the answer (a document). `Outbox` takes what is only to be told (a
+status callback) and sends it at least once, in order, across restarts.
+"""
+
+from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest, make_webhook_client
+from .errors import WebhookFailed
+from .outbox import Callback, CallbackRecords, Notifier, Outbox, OutboxParts
+from .ports import CallbackSender, WebhookSender
+from .schedule import Limits
+from .seal import Seal, Unreadable
+from .url import WebhookUrl
+
+__all__ = [
+    "Callback",
+    "CallbackRecords",
+    "CallbackSender",
+    "Limits",
+    "Method",
+    "Notifier",
+    "Outbox",
+    "OutboxParts",
+    "Seal",
+    "Unreadable",
+    "WebhookAnswer",
+    "WebhookClient",
+    "WebhookFailed",
+    "WebhookRequest",
+    "WebhookSender",
+    "WebhookUrl",
+    "make_webhook_client",
+]

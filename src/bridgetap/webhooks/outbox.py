@@ -1,0 +1,317 @@
+"""Callbacks that outlive the process: put here they are sent, at least once, in order, or given up loudly.
+
+One owner task (`run`) sends. A callback goes out only once its row is committed: what a far server has
+heard of, a killed process remembers. `schedule` says what is sent when.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, cast
+
+import structlog
+
+from bridgetap.clock import Clock
+from bridgetap.errors import InvalidInput
+from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
+from bridgetap.store import CallbackRecord, StoreError
+
+from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest
+from .errors import BAD_URL, WebhookFailed
+from .schedule import Item, Limits, Outcome, Schedule
+from .seal import Seal, Unreadable
+from .url import WebhookUrl
+
+log = structlog.get_logger(__name__)
+
+NOT_TAKEN = 15003
+MAX_BODY = 65_536  # not looked at; but a connection is used again only once its answer was read
+GRACE_S = 300.0  # what a restart finds is tried for so long at least
+LONGEST_WISH_S = 3600.0  # a Retry-After above it is not honoured
+MAY_BE_BETTER_LATER = frozenset({408, 425, 429})  # and every 5xx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """Something to tell a web server. Callbacks of one `line` are sent in their order."""
+
+    line: str  # a stream's or call's SID
+    place: int  # within the line; a line has one callback for each
+    url: WebhookUrl
+    method: Method = "POST"
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    call_sid: CallSid
+    stream_sid: StreamSid | SiprecSid | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.line}/{self.place}"
+
+
+class CallbackRecords(Protocol):
+    """Where callbacks are written down."""
+
+    def put(self, record: CallbackRecord) -> None:
+        """Returns at once; `StoreFull` where it finds no place."""
+
+    def remove(self, record: CallbackRecord) -> None:
+        """Returns at once."""
+
+    async def settled(self) -> None:
+        """Returns when all that was put until now is committed, however long that takes."""
+
+    async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
+        """What this node still has to send, oldest first."""
+
+
+class Notifier(Protocol):
+    """The notification log (spec/twilio §5.4)."""
+
+    def notify(
+        self,
+        *,
+        level: Literal["warning", "error"],
+        code: int,
+        message: str,
+        call_sid: CallSid,
+        stream_sid: StreamSid | SiprecSid | None = None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxParts:
+    """What an outbox is made with."""
+
+    client: WebhookClient
+    records: CallbackRecords
+    notifier: Notifier
+    clock: Clock
+    seal: Seal
+    entropy: Callable[[int], bytes]
+    dice: Callable[[], float]  # 0 ≤ x < 1
+    account_sid: AccountSid
+    limits: Limits = field(default_factory=Limits)
+    timeout_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    record: CallbackRecord
+    callback: Callback
+
+
+_Item: TypeAlias = Item[_Waiting]
+
+
+class Outbox:
+    """Takes callbacks and returns at once; `run` sends them."""
+
+    def __init__(self, parts: OutboxParts) -> None:
+        self._parts = parts
+        self._schedule: Schedule[_Waiting] = Schedule(parts.limits, dice=parts.dice)
+        self._fresh: list[_Item] = []
+        self._committing = False
+        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._counts = dict.fromkeys(("sent", "retried", "given_up", "dropped"), 0)
+
+    def put(self, callback: Callback) -> None:
+        """Write it down and send it when its turn comes. Where there is no place, it is dropped, logged
+        and counted: a callback never holds up what it tells of."""
+        record = self.record(callback)
+        try:
+            self._parts.records.put(record)
+        except StoreError as error:
+            self._drop(callback, str(error))
+            return
+        self._fresh.append(self._item(_Waiting(record, callback), self._parts.limits.max_age_s))
+        self._quiet.clear()
+        self._arrived.set()
+
+    def record(self, callback: Callback) -> CallbackRecord:
+        """The row of a callback, not written yet."""
+        parts = self._parts
+        return CallbackRecord(
+            id=callback.id,
+            line=callback.line,
+            place=callback.place,
+            token=parts.entropy(16).hex(),
+            sealed=parts.seal.close([str(callback.url), callback.method, callback.parameters]),
+            account_sid=parts.account_sid,
+            call_sid=callback.call_sid,
+            stream_sid=callback.stream_sid,
+            created_ns=parts.clock.now_ns(),
+        )
+
+    async def run(self) -> None:
+        """Send until cancelled; first what an earlier process left."""
+        await self._recover()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._commit())
+            while True:
+                self._news.clear()
+                now = self._now()
+                for item in self._schedule.expired(now):
+                    self._give_up(item, "nobody took it in time")
+                for item in self._schedule.due(now):
+                    tasks.create_task(self._try(item))
+                if not (self._schedule.busy or self._fresh or self._committing):
+                    self._quiet.set()
+                try:
+                    async with asyncio.timeout_at(self._deadline()):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+
+    async def drain(self, *, patience_s: float) -> None:
+        """Send what can be sent now, for so long at most. What waits for a later try stays in the store,
+        for the next start."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._quiet.wait()
+        except TimeoutError:
+            pass
+        if left := len(self._schedule) + len(self._fresh):
+            log.info("callbacks.left", waiting=left)
+
+    def gauges(self) -> dict[str, float]:
+        """Figures for `/metrics`."""
+        counts = {f"callbacks_{name}_total": float(count) for name, count in self._counts.items()}
+        return {"callbacks_waiting": float(len(self._schedule) + len(self._fresh)), **counts}
+
+    # -- in --
+
+    async def _recover(self) -> None:
+        limits = self._parts.limits
+        rows = await self._parts.records.callbacks_left(limit=limits.waiting)
+        ours = {item.id for item in self._fresh}
+        left = [row for row in rows if row.id not in ours]
+        grace = min(GRACE_S, limits.max_age_s)
+        for record in left:
+            try:
+                callback = self._callback(record)
+            except (Unreadable, InvalidInput) as error:
+                log.error("callback.unreadable", callback=record.id, error=str(error))
+                self._counts["dropped"] += 1
+                self._parts.records.remove(record)
+                continue
+            age = (self._parts.clock.now_ns() - record.created_ns) / 1e9
+            self._schedule.add(self._item(_Waiting(record, callback), max(limits.max_age_s - age, grace)))
+        if left:
+            log.info("callbacks.recovered", waiting=len(self._schedule))
+
+    def _callback(self, record: CallbackRecord) -> Callback:
+        sealed = cast("tuple[str, Method, list[list[str]]]", self._parts.seal.open(record.sealed))
+        url, method, parameters = sealed
+        return Callback(
+            line=record.line,
+            place=record.place,
+            url=WebhookUrl.parse(url),
+            method=method,
+            parameters=tuple((name, value) for name, value in parameters),
+            call_sid=record.call_sid,
+            stream_sid=record.stream_sid,
+        )
+
+    async def _commit(self) -> None:
+        """Let in what was put, once the store has it."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            fresh, self._fresh = self._fresh, []
+            self._committing = True
+            await self._parts.records.settled()
+            self._committing = False
+            for item in fresh:
+                if (lost := self._schedule.add(item)) is not None:
+                    self._parts.records.remove(lost.load.record)
+                    self._drop(lost.load.callback, f"{self._parts.limits.waiting} callbacks wait already")
+            self._news.set()
+
+    def _item(self, waiting: _Waiting, lifetime_s: float) -> _Item:
+        callback = waiting.callback
+        return Item(
+            id=callback.id,
+            line=callback.line,
+            host=callback.url.host,
+            expires=self._now() + lifetime_s,
+            load=waiting,
+        )
+
+    # -- out --
+
+    async def _try(self, item: _Item) -> None:
+        parts, callback = self._parts, item.load.callback
+        request = WebhookRequest(
+            url=callback.url,
+            method=callback.method,
+            parameters=callback.parameters,
+            token=item.load.record.token,
+        )
+        pause_s = 0.0
+        try:
+            answer = await parts.client.send(request, timeout_s=parts.timeout_s, max_bytes=MAX_BODY)
+        except WebhookFailed as error:
+            outcome = Outcome.REFUSED if error.code == BAD_URL else Outcome.NO_ANSWER
+            why = f"{error.reason} ({error.code})"
+        except Exception as error:
+            # The root of this task: what no rule foresaw must not end the sending of the others.
+            log.exception("callback.fault", callback=callback.id)
+            outcome, why = Outcome.NO_ANSWER, type(error).__name__
+        else:
+            outcome, why, pause_s = _judged(answer), f"answered {answer.status}", _wished_pause(answer)
+        over = self._schedule.finished(item, outcome, self._now(), pause_s=pause_s)
+        if not over:
+            self._counts["retried"] += 1
+            log.info("callback.put_off", callback=callback.id, url=callback.url.shown, tries=item.tries, reason=why)
+        elif outcome is Outcome.TAKEN:
+            self._counts["sent"] += 1
+            parts.records.remove(item.load.record)
+            log.info("callback.sent", callback=callback.id, url=callback.url.shown, tries=item.tries)
+        else:
+            self._give_up(item, why)
+        self._news.set()
+
+    def _give_up(self, item: _Item, why: str) -> None:
+        callback = item.load.callback
+        self._counts["given_up"] += 1
+        self._parts.records.remove(item.load.record)
+        log.warning("callback.given_up", callback=callback.id, url=callback.url.shown, tries=item.tries, reason=why)
+        self._warn(callback, f"status callback to {callback.url.shown} given up after {item.tries} tries: {why}")
+
+    def _drop(self, callback: Callback, why: str) -> None:
+        self._counts["dropped"] += 1
+        log.error("callback.dropped", callback=callback.id, url=callback.url.shown, reason=why)
+        self._warn(callback, f"status callback to {callback.url.shown} dropped: {why}")
+
+    def _warn(self, callback: Callback, message: str) -> None:
+        self._parts.notifier.notify(
+            level="warning",
+            code=NOT_TAKEN,
+            message=message,
+            call_sid=callback.call_sid,
+            stream_sid=callback.stream_sid,
+        )
+
+    def _now(self) -> float:
+        return self._parts.clock.monotonic()
+
+    def _deadline(self) -> float | None:
+        """The schedule's next moment on the loop's clock."""
+        at = self._schedule.next_timeout()
+        return None if at is None else asyncio.get_running_loop().time() + max(0.0, at - self._now())
+
+
+def _judged(answer: WebhookAnswer) -> Outcome:
+    if answer.is_success:
+        return Outcome.TAKEN
+    if answer.status >= 500 or answer.status in MAY_BE_BETTER_LATER:
+        return Outcome.PUT_OFF
+    return Outcome.REFUSED
+
+
+def _wished_pause(answer: WebhookAnswer) -> float:
+    """Retry-After in seconds (RFC 9110 §10.2.3); as a date it is not looked at."""
+    text = answer.headers.get("retry-after", "")
+    return min(float(text), LONGEST_WISH_S) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
