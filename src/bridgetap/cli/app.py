@@ -52,6 +52,7 @@ COMMANDS = (
     Entry(name="demo", target="bridgetap.cli.demo:demo", summary="Place one real call on this machine and fork it."),
     Entry(name="call", target="bridgetap.cli.call:call", summary="Have a running server call somebody."),
     Entry(name="calls", target="bridgetap.cli.calls:calls_app", summary="Look at the calls of a running server."),
+    Entry(name="stream", target="bridgetap.cli.stream:stream_app", summary="Work with streams and their servers."),
     Entry(
         name="simulate",
         target="bridgetap.cli.simulate:make_live_simulate",

@@ -28,7 +28,7 @@ from .messages import (
 from .server import Receiver, Refusal
 from .session import Session, TrackFigures
 from .stream import Stream
-from .ulaw import decode_ulaw, level_dbfs
+from .ulaw import decode_ulaw, encode_ulaw, level_dbfs
 from .wav import StereoWav, TrackWavs
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "TrackFigures",
     "TrackWavs",
     "decode_ulaw",
+    "encode_ulaw",
     "level_dbfs",
     "parse_message",
 ]

@@ -13,6 +13,14 @@ def decode_ulaw(payload: bytes) -> bytes:
     return b"".join([_SAMPLE_BYTES[byte] for byte in payload])
 
 
+def encode_ulaw(samples: bytes) -> bytes:
+    """Mono s16le samples to µ-law, one byte each; a last odd byte is left out."""
+    values = array("h", samples[: len(samples) // 2 * 2])
+    if byteorder == "big":
+        values.byteswap()
+    return bytes([_CODES[value >> 2] if value >= 0 else _CODES[-value >> 2] & 0x7F for value in values])
+
+
 def level_dbfs(samples: bytes) -> float:
     """The level of s16le samples: 0 is a full-scale square wave, -96 is silence."""
     values = array("h", samples)
@@ -32,3 +40,13 @@ def _expand(byte: int) -> int:
 
 
 _SAMPLE_BYTES = [_expand(byte).to_bytes(2, "little", signed=True) for byte in range(256)]
+
+
+def _code(magnitude: int) -> int:
+    """The code of a positive sample, by the same table read the other way."""
+    biased = min(magnitude, 32635) + 0x84
+    segment = biased.bit_length() - 8
+    return (segment << 4 | biased >> segment + 3 & 0x0F) ^ 0xFF
+
+
+_CODES = bytes([_code(magnitude) for magnitude in range(0, 32769, 4)])  # codes change at multiples of 4

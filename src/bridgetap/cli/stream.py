@@ -1,0 +1,15 @@
+"""`bridgetap stream`: the streams of a running server, and the servers that streams go to."""
+
+import typer
+
+from .stream_doctor import doctor
+
+stream_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Work with streams and their servers.")
+
+
+@stream_app.callback()
+def stream() -> None:
+    """Work with streams and their servers."""
+
+
+stream_app.command()(doctor)
