@@ -35,7 +35,7 @@ from bridgetap.settings import NumberSettings, TrunkSettings
 from bridgetap.store import CallRecord, ExecutionRecord, NotificationRecord, StepRecord, StoreFull, StreamRecord
 from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import VoiceError
-from bridgetap.webhooks import Callback, WebhookAnswer, WebhookFailed, WebhookRequest
+from bridgetap.webhooks import Callback, StatusCallback, WebhookAnswer, WebhookFailed, WebhookRequest
 
 ACCOUNT = AccountSid("AC" + "1" * 32)
 OFFER = (
@@ -125,6 +125,9 @@ class NoServer:
     def put(self, callback: Callback) -> None:
         self.callbacks.append(callback)
 
+    def close(self, to: StatusCallback) -> str:
+        return f"sealed {to.url.shown}"
+
     def gauges(self) -> dict[str, float]:
         return {"callbacks_waiting": len(self.callbacks)}
 
@@ -171,17 +174,19 @@ class Stage:
         self.registrar = Registrar(core=self.core, clock=clock, store=Nowhere())
         number = NumberSettings.model_validate({"number": "+15551230000", "flow": str(path), "answer": answer})
         router = Router(numbers=[number], trunks=self.trunks, registrar=self.registrar, domain="pbx.example")
+        self.webhooks = NoServer()
         parts = StreamParts(
             core=self.core,
             records=self.records,
             notifier=self.ledger,
+            callbacks=self.webhooks,
+            sealed=self.webhooks,
             clock=clock,
             entropy=dice,
             sign=lambda url: f"signed {url}",
             account_sid=ACCOUNT,
             policy=StreamPolicy(),
         )
-        self.webhooks = NoServer()
         self.exchange = Exchange(
             core=self.core,
             ledger=self.ledger,

@@ -181,6 +181,37 @@ async def test_what_a_killed_process_left_open_is_closed(tmp_path: Path) -> None
         assert await store.calls.get(call(1).sid) == answered  # closed once
 
 
+async def test_the_end_of_a_stream_left_open_is_told_once_and_by_nobody_else(url: str) -> None:
+    def last_words(left: StreamRecord) -> CallbackRecord:
+        assert (left.end_reason, left.ended_ns) == ("crashed", 2)
+        return CallbackRecord(
+            id=f"{left.sid}/1",
+            line=left.sid,
+            place=1,
+            token="new",
+            sealed="…",
+            account_sid=ACCOUNT,
+            call_sid=left.call_sid,
+            created_ns=9,
+        )
+
+    if url.endswith("://"):
+        pytest.skip("a database in memory ends with its process")
+    wanted = [replace(stream(number), callback="sealed", updated_ns=2) for number in (1, 2)]
+    told = replace(last_words(replace(wanted[1], end_reason="crashed", ended_ns=2)), token="old")
+    async with open_store(url, node="n1", clock=VirtualClock()) as store:
+        for record in (*wanted, stream(3), replace(stream(4), callback="sealed", ended_ns=5)):
+            await store.commit_now(record)
+        store.put(told)  # its end was on its way when the process was killed
+        assert await store.callbacks_left(limit=9) == [told]
+    for _ in range(2):
+        async with open_store(url, node="n1", clock=VirtualClock(), last_words=last_words) as store:
+            assert [(row.line, row.token) for row in await store.callbacks_left(limit=9)] == [
+                (wanted[0].sid, "new"),
+                (wanted[1].sid, "old"),
+            ]
+
+
 KILLED = """
 import asyncio, os, signal, sys
 from bridgetap.clock import VirtualClock

@@ -15,9 +15,21 @@ from bridgetap.flow import StreamUrl
 from bridgetap.ids import AccountSid, CallSid
 from bridgetap.store import StoreFull, StoreUnavailable, StreamRecord
 from bridgetap.streams import CallStreams, StreamParts, StreamPolicy, StreamRequest, Streams
+from bridgetap.webhooks import Callback, StatusCallback
 
 ACCOUNT, CALL = AccountSid("AC" + "1" * 32), CallSid("CA" + "2" * 32)
 URL = StreamUrl.parse("wss://media.example:8443/in")
+
+
+class _Told:
+    """Who tells other servers."""
+
+    def __init__(self, desk: "Desk") -> None:
+        self._desk = desk
+
+    def put(self, callback: Callback) -> None:
+        self._desk.told.append(callback)
+        self._desk.order.append(dict(callback.parameters)["StreamEvent"])
 
 
 class Desk:
@@ -31,6 +43,8 @@ class Desk:
         self.leg = leg
         self.versions: list[StreamRecord] = []
         self.notes: list[tuple[str, int]] = []
+        self.told: list[Callback] = []
+        self.order: list[str] = []  # of what was put
         self.commit: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
         entropy = count(1)
         self.streams = Streams(
@@ -38,6 +52,8 @@ class Desk:
                 core=self.core,
                 records=self,
                 notifier=self,
+                callbacks=_Told(self),
+                sealed=self,
                 clock=LoopClock(),
                 entropy=lambda size: next(entropy).to_bytes(size, "big"),
                 sign=lambda url: f"signature of {url}",
@@ -53,6 +69,10 @@ class Desk:
 
     def put(self, record: StreamRecord) -> None:
         self.versions.append(record)
+        self.order.append("row")
+
+    def close(self, to: StatusCallback) -> str:
+        return f"sealed {to.url.shown}"
 
     def notify(self, *, level: str, code: int, **_: Any) -> None:
         self.notes.append((level, code))

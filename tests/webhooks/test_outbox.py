@@ -15,7 +15,17 @@ from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.ids import AccountSid, CallSid, StreamSid
 from bridgetap.signing import sign_form
 from bridgetap.store import CallbackRecord, StoreFull
-from bridgetap.webhooks import Callback, Limits, Outbox, OutboxParts, Seal, WebhookClient, WebhookUrl
+from bridgetap.webhooks import (
+    Callback,
+    CallbackRows,
+    Limits,
+    Outbox,
+    OutboxParts,
+    Seal,
+    StatusCallback,
+    WebhookClient,
+    WebhookUrl,
+)
 
 TOKEN = "12345678"
 CALL = CallSid("CA" + "1" * 32)
@@ -67,10 +77,13 @@ class Desk:
                 records=self.disk,
                 notifier=self,
                 clock=LoopClock(),
-                seal=Seal(self.token),
-                entropy=lambda size: next(entropy).to_bytes(size, "big"),
+                rows=CallbackRows(
+                    seal=Seal(self.token),
+                    clock=LoopClock(),
+                    entropy=lambda size: next(entropy).to_bytes(size, "big"),
+                    account_sid=AccountSid("AC" + "0" * 32),
+                ),
                 dice=lambda: 0.5,
-                account_sid=AccountSid("AC" + "0" * 32),
                 limits=self.limits,
             )
         )
@@ -107,7 +120,7 @@ class Desk:
             Callback(
                 line=line,
                 place=place,
-                url=WebhookUrl.parse(f"https://me:secret@{host}/cb?k=secret"),
+                to=StatusCallback(url=WebhookUrl.parse(f"https://me:secret@{host}/cb?k=secret")),
                 parameters=(("Event", event or f"{line}{place}"),),
                 call_sid=CALL,
                 stream_sid=StreamSid(line),

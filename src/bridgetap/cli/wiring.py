@@ -33,13 +33,24 @@ from bridgetap.calls import (
 )
 from bridgetap.clock import SystemClock
 from bridgetap.engine import Core
+from bridgetap.errors import ConfigurationError, InvalidInput
 from bridgetap.flow import Options
-from bridgetap.settings import Account, Settings, WebhooksSettings, open_account
+from bridgetap.settings import Account, Settings, StreamsSettings, WebhooksSettings, open_account
 from bridgetap.signing import sign_form, sign_stream
 from bridgetap.store import Store, open_store
-from bridgetap.streams import StreamParts, StreamPolicy, Streams
+from bridgetap.streams import LastWords, StreamParts, StreamPolicy, Streams
 from bridgetap.voice import make_client, make_prompts
-from bridgetap.webhooks import Limits, Outbox, OutboxParts, Seal, WebhookClient, make_webhook_client
+from bridgetap.webhooks import (
+    CallbackRows,
+    Limits,
+    Outbox,
+    OutboxParts,
+    Seal,
+    StatusCallback,
+    WebhookClient,
+    WebhookUrl,
+    make_webhook_client,
+)
 
 from .core_config import admissions, media_config, sip_config, users
 from .http_server import HttpServer
@@ -142,11 +153,20 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
 
     account = open_account(settings.account, create=True)
     clock = SystemClock()
+    rows = CallbackRows(
+        seal=Seal(account.auth_token), clock=clock, entropy=secrets.token_bytes, account_sid=account.sid
+    )
+    status = _stream_status(settings.streams)
     async with AsyncExitStack() as stack:
         http = HttpServer.bind(settings.http.listen)
         stack.callback(http.close)
         store = await stack.enter_async_context(
-            open_store(settings.store.url.get_secret_value(), node=settings.store.node, clock=clock)
+            open_store(
+                settings.store.url.get_secret_value(),
+                node=settings.store.node,
+                clock=clock,
+                last_words=LastWords(rows),
+            )
         )
         client = await stack.enter_async_context(outside.client())
         web = await stack.enter_async_context(outside.webhooks(settings.webhooks))
@@ -166,10 +186,8 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                 records=store,
                 notifier=ledger,
                 clock=clock,
-                seal=Seal(account.auth_token),
-                entropy=secrets.token_bytes,
+                rows=rows,
                 dice=random.SystemRandom().random,
-                account_sid=account.sid,
                 limits=Limits(
                     waiting=settings.webhooks.max_waiting,
                     at_once=settings.webhooks.at_once,
@@ -192,6 +210,8 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                 core=core,
                 records=store,
                 notifier=ledger,
+                callbacks=outbox,
+                sealed=rows,
                 clock=clock,
                 entropy=secrets.token_bytes,
                 sign=partial(sign_stream, account.auth_token, sign_empty_path=settings.streams.sign_empty_path),
@@ -200,6 +220,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                     max_tracks_per_call=settings.streams.max_tracks_per_call,
                     max_lag_ms=settings.streams.max_lag_ms,
                     capture_from=settings.streams.capture_from,
+                    status=status,
                 ),
             )
         )
@@ -242,6 +263,16 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
         )
         app = create_api(calls=calls, store=store, settings=settings, account=account)
         yield _Parts(server=server, streams=streams, outbox=outbox, http=http, app=app)
+
+
+def _stream_status(settings: StreamsSettings) -> StatusCallback | None:
+    if settings.status_callback is None:
+        return None
+    try:
+        url = WebhookUrl.parse(settings.status_callback.get_secret_value())
+    except InvalidInput as error:
+        raise ConfigurationError("streams.status_callback", error.rule) from None
+    return StatusCallback(url=url, method=settings.status_callback_method)
 
 
 def own_host(settings: Settings, addresses: MediaAddresses) -> str:

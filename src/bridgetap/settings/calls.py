@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from .base import Section, broken
-from .values import Cidr, CommaList, FilePath, HttpUrl
+from .values import CallbackUrl, Cidr, CommaList, FilePath, HttpUrl
 
 
 class CallsSettings(Section):
@@ -34,7 +34,7 @@ class StreamsSettings(Section):
     allow_query: bool = Field(
         default=False, description="Keep a stream URL's query; otherwise it is dropped with a warning."
     )
-    max_tracks_per_call: int = Field(default=4, ge=1, le=64, description="Tracks forked at a time from one call.")
+    max_tracks_per_call: int = Field(default=4, ge=1, le=32, description="Tracks forked at a time from one call.")
     connect_timeout_ms: int = Field(
         default=5000, ge=100, le=60_000, description="DNS, TCP, TLS and upgrade together; then 31901."
     )
@@ -48,6 +48,10 @@ class StreamsSettings(Section):
     capture_from: Literal["open", "create"] = Field(
         default="open", description="Fork audio from the opened connection on, or from the widget on (sent as a burst)."
     )
+    status_callback: CallbackUrl | None = Field(
+        default=None, description="Where the life of streams that name no callback is told, such as a widget's."
+    )
+    status_callback_method: Literal["GET", "POST"] = Field(default="POST", description="How.")
     allow_networks: Annotated[tuple[Cidr, ...], CommaList] = Field(
         default=(), description="Networks that streams may always connect to."
     )

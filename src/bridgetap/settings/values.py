@@ -114,6 +114,14 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _callback_url(secret: SecretStr) -> SecretStr:
+    """A user, a password and a query are welcome here, so the whole is a secret."""
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an absolute http:// or https:// URL")
+    return secret
+
+
 def _sip_uri(text: str) -> str:
     if not _SIP_URI.fullmatch(text):
         raise ValueError("must be a SIP URI such as sip:carrier.example;transport=tcp")
@@ -151,6 +159,7 @@ Cidr = Annotated[Network, BeforeValidator(_network), _as_text]
 IpAddress = Annotated[Address, BeforeValidator(_ip), _as_text]
 E164OrAny = Annotated[Number, BeforeValidator(lambda v: parse_number(v) if isinstance(v, str) else v)]
 FilePath = Annotated[Path, AfterValidator(_in_folder)]
+CallbackUrl = Annotated[SecretStr, AfterValidator(_callback_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SipUriText = Annotated[str, AfterValidator(_sip_uri)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]

@@ -56,6 +56,11 @@ class Kind(Generic[R]):
         changes = {column.name: statement.excluded[column.name] for column in self.table.c if column.name not in keys}
         return cast("Executable", statement.on_conflict_do_update(index_elements=keys, set_=changes))
 
+    def insert_new(self, dialect: Dialect) -> Executable:
+        """Insert, or leave the row that is there."""
+        insert: Any = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        return cast("Executable", insert(self.table).on_conflict_do_nothing())
+
     def _column(self, name: str) -> Column[Any]:
         return self.table.c[name]
 

@@ -11,7 +11,7 @@ from bridgetap.clock import Clock
 
 from .callbacks import CALLBACKS, CallbackRecord, Callbacks
 from .calls import CALLS, CallRecord, Calls
-from .crashed import close_crashed
+from .crashed import LastWords, close_crashed
 from .database import Database, open_database
 from .executions import EXECUTIONS, ExecutionRecord, Executions
 from .kind import Kind
@@ -36,14 +36,16 @@ async def open_store(
     *,
     node: str,
     clock: Clock,
+    last_words: LastWords = lambda _: None,
     capacity: int = CAPACITY,
     rows: int = ROWS,
     interval_s: float = INTERVAL_S,
 ) -> AsyncIterator["Store"]:
     """Open the database, bring its schema up to date, close what a killed process left open, and write
-    until the block is left. `url` is an SQLAlchemy URL with an asyncio driver (`StoreSettings.url` is one)."""
+    until the block is left. `url` is an SQLAlchemy URL with an asyncio driver (`StoreSettings.url` is one).
+    `last_words` says what is still to be told of a stream that a killed process left open."""
     async with open_database(url, node=node) as database:
-        crashed = await close_crashed(database, node=node, now_ns=clock.now_ns())
+        crashed = await close_crashed(database, node=node, now_ns=clock.now_ns(), last_words=last_words)
         if any(crashed.values()):
             log.warning("store.closed_crashed", **crashed)
         writer = Writer(database, node=node, capacity=capacity, rows=rows, interval_s=interval_s)

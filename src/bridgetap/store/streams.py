@@ -26,6 +26,7 @@ class StreamRecord:
     connector: str = ""
     tracks: tuple[str, ...]
     parameter_names: tuple[str, ...] = ()
+    callback: str = ""  # whom its life is told to, sealed: the address may hold secrets
     created_ns: int
     updated_ns: int
     opened_ns: int | None = None  # the far end answered 101
@@ -63,6 +64,7 @@ STREAMS = Kind(
         Column("connector", Text, nullable=False),
         Column("tracks", JSON, nullable=False),
         Column("parameter_names", JSON, nullable=False),
+        Column("callback", Text, nullable=False, server_default=""),
         Column("created_ns", BigInteger, nullable=False),
         Column("updated_ns", BigInteger, nullable=False),
         Column("opened_ns", BigInteger),

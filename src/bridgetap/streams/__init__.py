@@ -4,8 +4,10 @@
 says when the far end answered or left; nothing here ever waits for a far end.
 """
 
-from .call_streams import STREAM_FAILED, CallStreams, StreamParts, Streams
+from .call_streams import CallStreams, StreamParts, Streams
+from .callbacks import LastWords
 from .life import End, EndReason, State
+from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
 from .ports import Notifier, StreamRecords
 from .websocket import StreamPolicy
@@ -15,6 +17,7 @@ __all__ = [
     "CallStreams",
     "End",
     "EndReason",
+    "LastWords",
     "Named",
     "Notifier",
     "State",

@@ -13,27 +13,17 @@ from bridgetap.flow.effects import Transport
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
 from bridgetap.store import Level, StoreFull, StoreRefused, StreamRecord
+from bridgetap.webhooks import StatusCallback
 
+from .callbacks import stream_ended, stream_started
 from .life import End, EndReason, State, Step, advance
+from .messages import STREAM_FAILED, code_of, words_of
 from .names import Named, Names, StreamRequest
-from .ports import Notifier, StreamRecords
+from .ports import Callbacks, Notifier, Sealed, StreamRecords
 from .websocket import Sign, StreamPolicy, fork_target, required_url
 
 NOT_IN_PROGRESS = 21220
-STREAM_FAILED = 31900
 AUDIO_DROPPED = 31930
-
-MESSAGES = {  # spec/twilio §3.6
-    31900: "the stream failed",
-    31901: "the server did not answer in time",
-    31902: "the server refused the connection",
-    31903: "the server dropped the connection",
-    31904: "the server cannot be reached",
-    31910: "TLS failed",
-    31920: "the server answered the handshake with something other than 101",
-    31921: "the server closed the socket",
-    31924: "the server broke the WebSocket protocol",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +33,8 @@ class StreamParts:
     core: Core
     records: StreamRecords
     notifier: Notifier
+    callbacks: Callbacks
+    sealed: Sealed
     clock: Clock
     entropy: Callable[[int], bytes]
     sign: Sign
@@ -93,6 +85,7 @@ class _Fork:
 
     named: Named
     record: StreamRecord
+    status: StatusCallback | None
     state: State = State.CREATED
     fork: ForkId | None = None  # None until its row is committed and the core has it
     dropping: bool = False  # 31930 was said
@@ -134,7 +127,8 @@ class CallStreams:
             sign=parts.sign,
         )
         named = self._names.claim(request, sid)
-        fork = _Fork(named=named, record=self._new_record(named, request))
+        status = request.status or parts.policy.status
+        fork = _Fork(named=named, record=self._new_record(named, request, status), status=status)
         self._forks[sid] = fork
         self._registry.begun(sid, lambda: self._end(fork, End(reason="drained")))
         try:
@@ -187,7 +181,10 @@ class CallStreams:
             case ForkOpened():
                 fork.state = advance(fork.state, Step.OPENED)
                 now = self._parts.clock.now_ns()
-                self._save(fork, replace(fork.record, opened_ns=now, updated_ns=now))
+                opened = replace(fork.record, opened_ns=now, updated_ns=now, connect_ms=event.connect_ms)
+                if fork.status is not None:
+                    self._parts.callbacks.put(stream_started(opened, fork.status, at_ns=now))
+                self._save(fork, opened)
                 self._log.info("stream.open", stream_sid=fork.named.sid, connect_ms=round(event.connect_ms, 1))
             case ForkLagging():
                 self._lagging(fork, event)
@@ -210,25 +207,26 @@ class CallStreams:
         fork.state = advance(fork.state, Step.ENDED)
         self._forget(fork)
         now = self._parts.clock.now_ns()
-        self._save(
-            fork,
-            replace(
-                fork.record,
-                ended_ns=now,
-                updated_ns=now,
-                end_reason=end.reason,
-                code=end.code or None,
-                detail=end.detail,
-                close_code=end.close_code or None,
-                frames_sent=end.frames_sent,
-                ms_sent=end.ms_sent,
-                ms_dropped=end.ms_dropped,
-                ms_repaired=end.ms_repaired,
-                lag_max_ms=end.lag_max_ms,
-                latency_p50_us=end.latency_p50_us,
-                latency_p99_us=end.latency_p99_us,
-            ),
+        ended = replace(
+            fork.record,
+            ended_ns=now,
+            updated_ns=now,
+            end_reason=end.reason,
+            code=end.code or None,
+            detail=end.detail,
+            close_code=end.close_code or None,
+            frames_sent=end.frames_sent,
+            ms_sent=end.ms_sent,
+            ms_dropped=end.ms_dropped,
+            ms_repaired=end.ms_repaired,
+            lag_max_ms=end.lag_max_ms,
+            latency_p50_us=end.latency_p50_us,
+            latency_p99_us=end.latency_p99_us,
         )
+        if fork.status is not None:
+            # Ahead of the row: were we killed between the two, the next start finds this one already told.
+            self._parts.callbacks.put(stream_ended(ended, fork.status))
+        self._save(fork, ended)
         self._log.info(
             "stream.ended",
             stream_sid=fork.named.sid,
@@ -239,10 +237,7 @@ class CallStreams:
             ms_dropped=end.ms_dropped,
         )
         if end.is_error:
-            message = MESSAGES.get(end.code, MESSAGES[STREAM_FAILED])
-            self._notify(
-                fork, "error", end.code or STREAM_FAILED, f"{message}: {end.detail}" if end.detail else message
-            )
+            self._notify(fork, "error", code_of(end.code), words_of(end.code, end.detail))
 
     # -- below --
 
@@ -273,7 +268,7 @@ class CallStreams:
             return "drained" if self._drained else "call-ended"
         return "stopped" if fork.state is State.STOPPING else None
 
-    def _new_record(self, named: Named, request: StreamRequest) -> StreamRecord:
+    def _new_record(self, named: Named, request: StreamRequest, status: StatusCallback | None) -> StreamRecord:
         now = self._parts.clock.now_ns()
         return StreamRecord(
             sid=named.sid,
@@ -284,6 +279,7 @@ class CallStreams:
             url=str(required_url(request).without_query()),  # a query may hold a secret
             tracks=named.tracks,
             parameter_names=tuple(name for name, _ in request.parameters),
+            callback="" if status is None else self._parts.sealed.close(status),
             created_ns=now,
             updated_ns=now,
         )

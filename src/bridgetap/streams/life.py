@@ -70,6 +70,11 @@ class End:
 
     @property
     def is_error(self) -> bool:
-        """Whether it ends as `stream-error` (issue 3: everything but the clean ends)."""
-        clean_close = self.reason == "remote-closed" and self.close_code == NORMAL_CLOSURE
-        return self.reason in ("failed", "crashed", "remote-closed") and not clean_close
+        """Whether it ends as `stream-error`."""
+        return is_error(self.reason, self.close_code)
+
+
+def is_error(reason: str, close_code: int) -> bool:
+    """Everything is one but the clean ends: stopped, over with the call or the server, closed with 1000."""
+    clean_close = reason == "remote-closed" and close_code == NORMAL_CLOSURE
+    return reason in ("failed", "crashed", "remote-closed") and not clean_close

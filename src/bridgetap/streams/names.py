@@ -7,6 +7,7 @@ from bridgetap.flow.effects import Track, Transport
 from bridgetap.flow.stream_rules import TRACK_INVALID
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import SiprecSid, StreamSid
+from bridgetap.webhooks import StatusCallback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class StreamRequest:
     connector: str = ""
     tracks: tuple[Track, ...] = ("inbound",)
     parameters: tuple[tuple[str, str], ...] = ()
+    status: StatusCallback | None = None  # None: `StreamPolicy.status`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""What streams need from the store, as Protocols."""
+"""What streams need from the store and from those who tell, as Protocols."""
 
 from typing import Literal, Protocol
 
 from bridgetap.ids import CallSid, SiprecSid, StreamSid
 from bridgetap.store import StreamRecord
+from bridgetap.webhooks import Callback, StatusCallback
 
 
 class StreamRecords(Protocol):
@@ -15,6 +16,19 @@ class StreamRecords(Protocol):
 
     def put(self, record: StreamRecord) -> None:
         """Keep this version of a row that was committed. Returns at once."""
+
+
+class Callbacks(Protocol):
+    """Who tells other servers."""
+
+    def put(self, callback: Callback) -> None:
+        """Returns at once: sent at least once, in order in its line."""
+
+
+class Sealed(Protocol):
+    """How an address is kept in a row."""
+
+    def close(self, to: StatusCallback) -> str: ...
 
 
 class Notifier(Protocol):

@@ -12,6 +12,7 @@ from bridgetap.errors import InvalidStream
 from bridgetap.flow.stream_url import URL_MALFORMED, StreamUrl
 from bridgetap.ids import AccountSid, CallSid, StreamSid
 from bridgetap.signing import HEADER
+from bridgetap.webhooks import StatusCallback
 
 from .names import StreamRequest
 
@@ -25,6 +26,7 @@ class StreamPolicy:
     max_tracks_per_call: int = 4
     max_lag_ms: int = 5000
     capture_from: Literal["open", "create"] = "open"
+    status: StatusCallback | None = None  # of streams that name none
 
 
 def fork_target(

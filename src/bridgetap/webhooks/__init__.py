@@ -4,9 +4,10 @@
 status callback) and sends it at least once, in order, across restarts.
 """
 
+from .callback import Callback, CallbackRows, StatusCallback
 from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest, make_webhook_client
 from .errors import WebhookFailed
-from .outbox import Callback, CallbackRecords, Notifier, Outbox, OutboxParts
+from .outbox import CallbackRecords, Notifier, Outbox, OutboxParts
 from .ports import CallbackSender, WebhookSender
 from .schedule import Limits
 from .seal import Seal, Unreadable
@@ -15,6 +16,7 @@ from .url import WebhookUrl
 __all__ = [
     "Callback",
     "CallbackRecords",
+    "CallbackRows",
     "CallbackSender",
     "Limits",
     "Method",
@@ -22,6 +24,7 @@ __all__ = [
     "Outbox",
     "OutboxParts",
     "Seal",
+    "StatusCallback",
     "Unreadable",
     "WebhookAnswer",
     "WebhookClient",

@@ -7,20 +7,20 @@ heard of, a killed process remembers. `schedule` says what is sent when.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
 from bridgetap.clock import Clock
 from bridgetap.errors import InvalidInput
-from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
+from bridgetap.ids import CallSid, SiprecSid, StreamSid
 from bridgetap.store import CallbackRecord, StoreError
 
-from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest
+from .callback import Callback, CallbackRows
+from .client import WebhookAnswer, WebhookClient, WebhookRequest
 from .errors import BAD_URL, WebhookFailed
 from .schedule import Item, Limits, Outcome, Schedule
-from .seal import Seal, Unreadable
-from .url import WebhookUrl
+from .seal import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -29,23 +29,6 @@ MAX_BODY = 65_536  # not looked at; but a connection is used again only once its
 GRACE_S = 300.0  # what a restart finds is tried for so long at least
 LONGEST_WISH_S = 3600.0  # a Retry-After above it is not honoured
 MAY_BE_BETTER_LATER = frozenset({408, 425, 429})  # and every 5xx
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
-    """Something to tell a web server. Callbacks of one `line` are sent in their order."""
-
-    line: str  # a stream's or call's SID
-    place: int  # within the line; a line has one callback for each
-    url: WebhookUrl
-    method: Method = "POST"
-    parameters: tuple[tuple[str, str], ...] = field(repr=False)
-    call_sid: CallSid
-    stream_sid: StreamSid | SiprecSid | None = None
-
-    @property
-    def id(self) -> str:
-        return f"{self.line}/{self.place}"
 
 
 class CallbackRecords(Protocol):
@@ -86,10 +69,8 @@ class OutboxParts:
     records: CallbackRecords
     notifier: Notifier
     clock: Clock
-    seal: Seal
-    entropy: Callable[[int], bytes]
+    rows: CallbackRows
     dice: Callable[[], float]  # 0 ≤ x < 1
-    account_sid: AccountSid
     limits: Limits = field(default_factory=Limits)
     timeout_s: float = 15.0
 
@@ -119,7 +100,7 @@ class Outbox:
     def put(self, callback: Callback) -> None:
         """Write it down and send it when its turn comes. Where there is no place, it is dropped, logged
         and counted: a callback never holds up what it tells of."""
-        record = self.record(callback)
+        record = self._parts.rows.row(callback)
         try:
             self._parts.records.put(record)
         except StoreError as error:
@@ -128,21 +109,6 @@ class Outbox:
         self._fresh.append(self._item(_Waiting(record, callback), self._parts.limits.max_age_s))
         self._quiet.clear()
         self._arrived.set()
-
-    def record(self, callback: Callback) -> CallbackRecord:
-        """The row of a callback, not written yet."""
-        parts = self._parts
-        return CallbackRecord(
-            id=callback.id,
-            line=callback.line,
-            place=callback.place,
-            token=parts.entropy(16).hex(),
-            sealed=parts.seal.close([str(callback.url), callback.method, callback.parameters]),
-            account_sid=parts.account_sid,
-            call_sid=callback.call_sid,
-            stream_sid=callback.stream_sid,
-            created_ns=parts.clock.now_ns(),
-        )
 
     async def run(self) -> None:
         """Send until cancelled; first what an earlier process left."""
@@ -190,7 +156,7 @@ class Outbox:
         grace = min(GRACE_S, limits.max_age_s)
         for record in left:
             try:
-                callback = self._callback(record)
+                callback = self._parts.rows.callback(record)
             except (Unreadable, InvalidInput) as error:
                 log.error("callback.unreadable", callback=record.id, error=str(error))
                 self._counts["dropped"] += 1
@@ -200,19 +166,6 @@ class Outbox:
             self._schedule.add(self._item(_Waiting(record, callback), max(limits.max_age_s - age, grace)))
         if left:
             log.info("callbacks.recovered", waiting=len(self._schedule))
-
-    def _callback(self, record: CallbackRecord) -> Callback:
-        sealed = cast("tuple[str, Method, list[list[str]]]", self._parts.seal.open(record.sealed))
-        url, method, parameters = sealed
-        return Callback(
-            line=record.line,
-            place=record.place,
-            url=WebhookUrl.parse(url),
-            method=method,
-            parameters=tuple((name, value) for name, value in parameters),
-            call_sid=record.call_sid,
-            stream_sid=record.stream_sid,
-        )
 
     async def _commit(self) -> None:
         """Let in what was put, once the store has it."""
@@ -234,7 +187,7 @@ class Outbox:
         return Item(
             id=callback.id,
             line=callback.line,
-            host=callback.url.host,
+            host=callback.to.url.host,
             expires=self._now() + lifetime_s,
             load=waiting,
         )
@@ -244,8 +197,8 @@ class Outbox:
     async def _try(self, item: _Item) -> None:
         parts, callback = self._parts, item.load.callback
         request = WebhookRequest(
-            url=callback.url,
-            method=callback.method,
+            url=callback.to.url,
+            method=callback.to.method,
             parameters=callback.parameters,
             token=item.load.record.token,
         )
@@ -264,11 +217,11 @@ class Outbox:
         over = self._schedule.finished(item, outcome, self._now(), pause_s=pause_s)
         if not over:
             self._counts["retried"] += 1
-            log.info("callback.put_off", callback=callback.id, url=callback.url.shown, tries=item.tries, reason=why)
+            log.info("callback.put_off", callback=callback.id, url=callback.to.url.shown, tries=item.tries, reason=why)
         elif outcome is Outcome.TAKEN:
             self._counts["sent"] += 1
             parts.records.remove(item.load.record)
-            log.info("callback.sent", callback=callback.id, url=callback.url.shown, tries=item.tries)
+            log.info("callback.sent", callback=callback.id, url=callback.to.url.shown, tries=item.tries)
         else:
             self._give_up(item, why)
         self._news.set()
@@ -277,13 +230,13 @@ class Outbox:
         callback = item.load.callback
         self._counts["given_up"] += 1
         self._parts.records.remove(item.load.record)
-        log.warning("callback.given_up", callback=callback.id, url=callback.url.shown, tries=item.tries, reason=why)
-        self._warn(callback, f"status callback to {callback.url.shown} given up after {item.tries} tries: {why}")
+        log.warning("callback.given_up", callback=callback.id, url=callback.to.url.shown, tries=item.tries, reason=why)
+        self._warn(callback, f"status callback to {callback.to.url.shown} given up after {item.tries} tries: {why}")
 
     def _drop(self, callback: Callback, why: str) -> None:
         self._counts["dropped"] += 1
-        log.error("callback.dropped", callback=callback.id, url=callback.url.shown, reason=why)
-        self._warn(callback, f"status callback to {callback.url.shown} dropped: {why}")
+        log.error("callback.dropped", callback=callback.id, url=callback.to.url.shown, reason=why)
+        self._warn(callback, f"status callback to {callback.to.url.shown} dropped: {why}")
 
     def _warn(self, callback: Callback, message: str) -> None:
         self._parts.notifier.notify(

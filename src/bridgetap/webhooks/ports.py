@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from .callback import Callback
 from .client import WebhookAnswer, WebhookRequest
-from .outbox import Callback
 
 
 class WebhookSender(Protocol):

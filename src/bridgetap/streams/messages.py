@@ -1,0 +1,32 @@
+"""What an end is called, for the notification log and for who is called back."""
+
+STREAM_FAILED = 31900
+
+MESSAGES = {  # spec/twilio §3.6
+    31900: "the stream failed",
+    31901: "the server did not answer in time",
+    31902: "the server refused the connection",
+    31903: "the server dropped the connection",
+    31904: "the server cannot be reached",
+    31910: "TLS failed",
+    31920: "the server answered the handshake with something other than 101",
+    31921: "the server closed the socket",
+    31924: "the server broke the WebSocket protocol",
+}
+
+
+def code_of(code: int) -> int:
+    """An end that has no code of its own is 31900."""
+    return code or STREAM_FAILED
+
+
+def words_of(code: int, detail: str) -> str:
+    message = MESSAGES.get(code, MESSAGES[STREAM_FAILED])
+    return f"{message}: {detail}" if detail else message
+
+
+def message_of(reason: str, code: int, detail: str) -> str:
+    """`31921: the server closed the socket: …`, as a callback's StreamError."""
+    if reason == "crashed":
+        return f"{STREAM_FAILED}: this server was killed while the stream ran"
+    return f"{code_of(code)}: {words_of(code, detail)}"
