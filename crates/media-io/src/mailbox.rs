@@ -52,12 +52,12 @@ impl<T> Mailbox<T> {
 
     /// An order that starts something.
     pub(crate) fn post(&self, order: T) -> Result<(), Undelivered<T>> {
-        self.lock().put(order, self.limit, &self.bell)
+        self.put(order, self.limit)
     }
 
     /// An order that ends something; refused only by a thread that has ended.
     pub(crate) fn post_end(&self, order: T) -> Result<(), Undelivered<T>> {
-        self.lock().put(order, usize::MAX, &self.bell)
+        self.put(order, usize::MAX)
     }
 
     /// [`post_end`](Self::post_end) for threads that never wait: false when the mailbox is in use
@@ -69,20 +69,28 @@ impl<T> Mailbox<T> {
         let Some(mut state) = self.try_lock() else {
             return false;
         };
+        let was_empty = state.waiting.is_empty();
         for order in orders.drain(..) {
-            let _ = state.put(order, usize::MAX, &self.bell);
+            let _ = state.put(order, usize::MAX);
         }
+        self.unlock_and_ring(state, was_empty);
         true
     }
 
-    /// Move all that waits behind what `into` holds. False when a sender is at it this very
-    /// moment: the bell stays rung, so look again with the next round.
+    /// Move all that waits behind what `into` holds. May wait a moment for a sender.
+    pub(crate) fn take(&self, into: &mut VecDeque<T>) {
+        self.bell.silence();
+        into.append(&mut self.lock().waiting);
+    }
+
+    /// [`take`](Self::take) for threads that never wait: false when a sender is at it this very
+    /// moment. The bell is silent then all the same, so look again a little later.
     pub(crate) fn try_take(&self, into: &mut VecDeque<T>) -> bool {
+        self.bell.silence();
         let Some(mut state) = self.try_lock() else {
             return false;
         };
         into.append(&mut state.waiting);
-        self.bell.silence();
         true
     }
 
@@ -91,6 +99,24 @@ impl<T> Mailbox<T> {
         let mut state = self.lock();
         state.closed = true;
         std::mem::take(&mut state.waiting)
+    }
+
+    fn put(&self, order: T, limit: usize) -> Result<(), Undelivered<T>> {
+        let mut state = self.lock();
+        let was_empty = state.waiting.is_empty();
+        let put = state.put(order, limit);
+        self.unlock_and_ring(state, was_empty);
+        put
+    }
+
+    /// In this order: the owner may run as soon as the bell rings, in the sender's place where both
+    /// share a core, and must not find the mailbox locked.
+    fn unlock_and_ring(&self, state: MutexGuard<'_, State<T>>, was_empty: bool) {
+        let first = was_empty && !state.waiting.is_empty();
+        drop(state);
+        if first {
+            self.bell.ring();
+        }
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, State<T>>> {
@@ -107,16 +133,13 @@ impl<T> Mailbox<T> {
 }
 
 impl<T> State<T> {
-    fn put(&mut self, order: T, limit: usize, bell: &EventFd) -> Result<(), Undelivered<T>> {
+    fn put(&mut self, order: T, limit: usize) -> Result<(), Undelivered<T>> {
         let why = if self.closed {
             Refused::Closed
         } else if self.waiting.len() >= limit {
             Refused::Full
         } else {
             self.waiting.push_back(order);
-            if self.waiting.len() == 1 {
-                bell.ring();
-            }
             return Ok(());
         };
         Err(Undelivered { order, why })
@@ -182,6 +205,13 @@ mod tests {
         let held = mailbox.lock();
         let mut ends = vec![2];
         assert!(!mailbox.try_take(&mut VecDeque::new()));
+        let mut poller = Poller::new().unwrap();
+        poller.add(&mailbox, 1, Interest::Read).unwrap();
+        assert_eq!(
+            poller.wait(Some(Duration::ZERO)).unwrap(),
+            0,
+            "or it would spin"
+        );
         assert!(!mailbox.try_post_ends(&mut ends));
         drop(held);
         assert!(mailbox.try_post_ends(&mut ends));
@@ -204,9 +234,12 @@ mod tests {
         let mut got = VecDeque::new();
         let mut poller = Poller::new().unwrap();
         poller.add(&*mailbox, 0, Interest::Read).unwrap();
+        let mut all = true;
         while got.len() < 4000 {
-            poller.wait(None).unwrap();
-            mailbox.try_take(&mut got);
+            poller
+                .wait((!all).then_some(Duration::from_millis(1)))
+                .unwrap();
+            all = mailbox.try_take(&mut got);
         }
         for sender in senders {
             sender.join().unwrap();

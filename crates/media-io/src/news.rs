@@ -135,7 +135,7 @@ impl<E: News> NewsQueue<E> {
     pub fn push(&self, now: Instant, event: E) -> bool {
         let mut state = self.lock();
         let taken = state.put(now, event);
-        self.publish(&state);
+        self.publish(state);
         taken
     }
 
@@ -152,7 +152,7 @@ impl<E: News> NewsQueue<E> {
         for event in events.drain(..) {
             state.put(now, event.into());
         }
-        self.publish(&state);
+        self.publish(state);
         true
     }
 
@@ -168,7 +168,7 @@ impl<E: News> NewsQueue<E> {
                 state.with_news.push_front(source);
             }
         }
-        self.publish(&state);
+        self.publish(state);
         taken
     }
 
@@ -190,18 +190,24 @@ impl<E: News> NewsQueue<E> {
         self.lock().sources.len()
     }
 
-    /// Keep the doorbell and the age of the oldest in step with the queue, under its lock.
-    fn publish(&self, state: &State<E>) {
+    /// Keep the doorbell and the age of the oldest in step with the queue, and unlock it.
+    ///
+    /// The bell is silenced under the lock and rung behind it: whoever waits for it may run at
+    /// once, in the place of this thread where both share a core, and must not find the queue
+    /// locked. A ring can therefore come after its event was taken; the next `take` silences it.
+    fn publish(&self, state: MutexGuard<'_, State<E>>) {
         let first = state.with_news.front().and_then(|s| state.sources.get(s));
         let since = first.and_then(|letters| letters.unread.front());
         let stamp = since.map_or(0, |(at, _)| {
             u64::try_from(at.duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX - 1) + 1
         });
         let before = self.oldest.swap(stamp, Ordering::Relaxed);
-        match (before, stamp) {
-            (0, 1..) => self.bell.ring(),
-            (1.., 0) => self.bell.silence(),
-            _ => {}
+        if stamp == 0 {
+            return self.bell.silence();
+        }
+        drop(state);
+        if before == 0 {
+            self.bell.ring();
         }
     }
 

@@ -127,7 +127,7 @@ impl Worker {
 
     fn take_orders(&mut self, now: Instant) -> bool {
         let mut orders = VecDeque::new();
-        self.orders.try_take(&mut orders);
+        self.orders.take(&mut orders);
         for order in orders {
             match order {
                 Order::Open(job) if self.waiting.len() < MAX_WAITING => self.waiting.push_back(job),

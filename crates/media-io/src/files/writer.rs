@@ -39,7 +39,7 @@ pub(super) fn run(orders: &Mailbox<FileOrder>, up: &dyn Up) {
             log::error!("file thread: epoll: {error}");
             return;
         }
-        orders.try_take(&mut waiting);
+        orders.take(&mut waiting);
         while let Some(order) = waiting.pop_front() {
             if !writer.carry_out(order) {
                 orders.close();

@@ -54,6 +54,8 @@ pub(crate) fn start(parts: ThreadParts) -> IoResult<JoinHandle<()>> {
 struct MediaThread {
     parts: ThreadParts,
     orders: Arc<Mailbox<Letter>>,
+    /// A sender was at the mailbox when it was to be emptied.
+    look_again: bool,
     poller: Poller,
     shard: Shard,
     io: Io,
@@ -116,6 +118,7 @@ impl MediaThread {
         poller.add(&*orders, BELL, Interest::Read)?;
         Ok(Self {
             orders,
+            look_again: false,
             poller,
             shard: Shard::new(parts.shard.clone()),
             io: Io::default(),
@@ -161,6 +164,9 @@ impl MediaThread {
             }
         }
         let now = Instant::now();
+        if self.look_again {
+            self.take_orders(now);
+        }
         if self.shard.next_timeout().is_some_and(|at| at <= now) {
             self.shard.handle_timeout(now, &mut self.io);
         }
@@ -220,7 +226,7 @@ impl MediaThread {
 
     fn take_orders(&mut self, now: Instant) {
         let mut letters = VecDeque::new();
-        self.orders.try_take(&mut letters);
+        self.look_again = !self.orders.try_take(&mut letters);
         for Letter { leg, order } in letters {
             self.take_order(leg, order, now);
         }
@@ -266,7 +272,7 @@ impl MediaThread {
                 .next_timeout()
                 .map(|at| at.saturating_duration_since(now)),
             alive.then(|| self.next_sweep.saturating_duration_since(now)),
-            unsent.then_some(RETRY),
+            (unsent || self.look_again).then_some(RETRY),
             (!self.stopping.is_empty()).then_some(DRAIN_CHECK),
             self.stopping_until
                 .map(|at| at.saturating_duration_since(now)),
