@@ -25,6 +25,7 @@ __all__ = [
     "ForkLagging",
     "ForkOpened",
     "ForkTarget",
+    "ForkWarned",
     "IncomingCall",
     "Leg",
     "LegClosed",
@@ -456,8 +457,15 @@ class ForkTarget:
         headers: list[tuple[str, str]] = ...,
         max_lag_ms: int = 5000,
         capture_from: Literal["open", "create"] = "open",
+        bidirectional: bool = False,
+        strict_messages: bool = False,
     ) -> ForkTarget:
-        """`headers` join the handshake (X-Twilio-Signature). Media Streams JSON, µ-law 8 kHz."""
+        """`headers` join the handshake (X-Twilio-Signature). Media Streams JSON, µ-law 8 kHz.
+
+        `bidirectional`: the far end hears `inbound` alone and speaks: until the fork ends, what the
+        leg sends is what the far end said, else silence, and prompts wait. One at a time on a leg.
+        `strict_messages`: warn of fields too many in what it sends.
+        """
 
 @final
 class Leg:
@@ -568,6 +576,19 @@ class ForkLagging:
     dropped_ms: int
 
 @final
+class ForkWarned:
+    """The far end of a bidirectional fork did what it should not; each code comes once a fork.
+
+    31931: its queue is full (10 minutes), what came was discarded. 31950: a binary message.
+    31951: a text that is no message of the protocol; `detail` says what is wrong with it.
+    """
+
+    leg: int
+    fork: int
+    code: Literal[31931, 31950, 31951]
+    detail: str
+
+@final
 class ForkEnded:
     """The one end of every fork.
 
@@ -613,6 +634,6 @@ _SipEvent: TypeAlias = (
     | SipNotice
 )
 _MediaEvent: TypeAlias = (
-    DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | ForkOpened | ForkLagging | ForkEnded | RecordEnded
+    DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | ForkOpened | ForkLagging | ForkWarned | ForkEnded | RecordEnded
 )
 _Event: TypeAlias = _SipEvent | _MediaEvent

@@ -1,6 +1,6 @@
 //! Orders are checked once, here: what would break the wire never reaches it.
 
-use bridgetap_media::{ForkTarget, LegMedia};
+use bridgetap_media::{ForkTarget, LegMedia, Track};
 
 use crate::error::MediaError;
 
@@ -23,6 +23,13 @@ pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
     }
     if target.tracks.is_empty() {
         return refuse("fork: tracks", "", "must name at least one track");
+    }
+    if target.bidirectional && target.tracks.iter().any(|track| *track != Track::Inbound) {
+        return refuse(
+            "fork: tracks",
+            "outbound",
+            "must be inbound alone where the far end speaks",
+        );
     }
     for (name, value) in &target.headers {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -91,7 +98,7 @@ mod tests {
     #[test]
     fn a_target_that_would_break_the_wire_is_refused_with_its_place() {
         type Spoil = fn(&mut ForkTarget);
-        let cases: [(Spoil, &str); 9] = [
+        let cases: [(Spoil, &str); 10] = [
             (|t| t.host.clear(), "host"),
             (|t| t.host = "a b".into(), "host"),
             (|t| t.host = "a\r\nX: y".into(), "host"),
@@ -99,6 +106,10 @@ mod tests {
             (|t| t.path = "in".into(), "path"),
             (|t| t.path = "/a b".into(), "path"),
             (|t| t.tracks.clear(), "tracks"),
+            (
+                |t| (t.bidirectional, t.tracks) = (true, Track::ALL.to_vec()),
+                "tracks",
+            ),
             (|t| t.headers[0].0 = "X Y".into(), "header name"),
             (|t| t.headers[0].1 = "a\r\nb: c".into(), "value of header"),
         ];

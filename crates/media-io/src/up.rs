@@ -46,9 +46,9 @@ impl News for MediaEvent {
             | MediaEvent::RtpTimedOut { leg, .. }
             | MediaEvent::RecordEnded { leg, .. } => of_leg(*leg),
             MediaEvent::LegClosed { stats } => of_leg(stats.leg),
-            MediaEvent::ForkOpened { fork, .. } | MediaEvent::ForkLagging { fork, .. } => {
-                of_fork(*fork)
-            }
+            MediaEvent::ForkOpened { fork, .. }
+            | MediaEvent::ForkLagging { fork, .. }
+            | MediaEvent::ForkWarned { fork, .. } => of_fork(*fork),
             MediaEvent::ForkEnded(ended) => of_fork(ended.fork),
         }
     }
@@ -61,10 +61,11 @@ impl News for MediaEvent {
             },
             MediaEvent::RtpTimedOut { .. } => Place::Newest { class: 1 },
             MediaEvent::ForkLagging { .. } => Place::Newest { class: 2 },
-            // One for each order, and orders are bounded.
+            // One for each order, and orders are bounded; one for each of three codes.
             MediaEvent::PlayEnded { .. }
             | MediaEvent::RecordEnded { .. }
-            | MediaEvent::ForkOpened { .. } => Place::Kept,
+            | MediaEvent::ForkOpened { .. }
+            | MediaEvent::ForkWarned { .. } => Place::Kept,
             MediaEvent::LegClosed { .. } | MediaEvent::ForkEnded(_) => Place::Last,
         }
     }

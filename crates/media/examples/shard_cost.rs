@@ -165,6 +165,8 @@ fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, sink: &mut Nowhe
         headers: Vec::new(),
         max_lag_ms: 5000,
         capture_from: CaptureFrom::Open,
+        bidirectional: false,
+        strict_messages: false,
     };
     let fork = ForkId(call);
     let target = Box::new(target);

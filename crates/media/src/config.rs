@@ -180,4 +180,8 @@ pub struct ForkTarget {
     pub max_lag_ms: u32,
     /// From when on audio is taken.
     pub capture_from: CaptureFrom,
+    /// The far server speaks: what it sends is what the leg plays. Tracks: inbound alone.
+    pub bidirectional: bool,
+    /// A field too many in what it sends is worth a warning.
+    pub strict_messages: bool,
 }

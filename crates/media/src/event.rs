@@ -61,6 +61,17 @@ pub enum MediaEvent {
         /// What was skipped so far, over all its tracks.
         dropped_ms: u64,
     },
+    /// The far end of a bidirectional fork did what it should not; each code once a fork.
+    ForkWarned {
+        /// The leg it speaks to.
+        leg: LegId,
+        /// The fork.
+        fork: ForkId,
+        /// 31931, 31950 or 31951.
+        code: u32,
+        /// What it did.
+        detail: String,
+    },
     /// The one end of a fork.
     ForkEnded(ForkEnded),
     /// The one end of a recording. Raised by whoever writes the file, after

@@ -146,6 +146,8 @@ impl Call {
                 headers: Vec::new(),
                 max_lag_ms: 5000,
                 capture_from: CaptureFrom::Open,
+                bidirectional: false,
+                strict_messages: false,
             };
             self.order(Command::StartFork {
                 leg: LegId(leg),

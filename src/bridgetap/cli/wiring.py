@@ -221,6 +221,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                     max_lag_ms=settings.streams.max_lag_ms,
                     capture_from=settings.streams.capture_from,
                     status=status,
+                    strict_messages=settings.streams.strict_messages,
                 ),
             )
         )

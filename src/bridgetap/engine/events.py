@@ -260,6 +260,16 @@ class ForkLagging:
     dropped_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkWarned:
+    """The far end of a bidirectional fork did what it should not; each code comes once a fork."""
+
+    leg: LegId
+    fork: ForkId
+    code: int  # 31931, 31950 or 31951
+    detail: str
+
+
 ForkEnd: TypeAlias = Literal["stopped", "call-ended", "remote-closed", "failed"]
 
 
@@ -298,7 +308,7 @@ DialogEvent: TypeAlias = (
     CallProgress | CallAnswered | CallAcked | CallEnded | ReofferReceived | ReofferAnswered | RequestReceived
 )
 LegEvent: TypeAlias = DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | RecordEnded
-ForkEvent: TypeAlias = ForkOpened | ForkLagging | ForkEnded
+ForkEvent: TypeAlias = ForkOpened | ForkLagging | ForkWarned | ForkEnded
 ServerEvent: TypeAlias = IncomingCall | RegisterReceived | FlowClosed | SipNotice
 Event: TypeAlias = DialogEvent | LegEvent | ForkEvent | ServerEvent | Response
 
@@ -323,6 +333,7 @@ CLASSES: dict[str, Any] = {
         LegClosed,
         ForkOpened,
         ForkLagging,
+        ForkWarned,
         ForkEnded,
         RecordEnded,
     )

@@ -119,3 +119,5 @@ class ForkTarget:
     headers: tuple[tuple[str, str], ...] = ()
     max_lag_ms: int = 5000
     capture_from: Literal["open", "create"] = "open"
+    bidirectional: bool = False
+    strict_messages: bool = False

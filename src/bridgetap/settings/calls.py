@@ -52,6 +52,10 @@ class StreamsSettings(Section):
         default=None, description="Where the life of streams that name no callback is told, such as a widget's."
     )
     status_callback_method: Literal["GET", "POST"] = Field(default="POST", description="How.")
+    strict_messages: bool = Field(
+        default=False,
+        description="Warn (31951) where a far end's message on a bidirectional stream has a field too many.",
+    )
     allow_networks: Annotated[tuple[Cidr, ...], CommaList] = Field(
         default=(), description="Networks that streams may always connect to."
     )

@@ -7,8 +7,18 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridgetap.clock import Clock
-from bridgetap.engine import Core, EngineError, ForkEnded, ForkEvent, ForkId, ForkLagging, ForkOpened, LegHandle
-from bridgetap.errors import Conflict, InvalidStream
+from bridgetap.engine import (
+    Core,
+    EngineError,
+    ForkEnded,
+    ForkEvent,
+    ForkId,
+    ForkLagging,
+    ForkOpened,
+    ForkWarned,
+    LegHandle,
+)
+from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Transport
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
@@ -17,7 +27,7 @@ from bridgetap.webhooks import StatusCallback
 
 from .callbacks import stream_ended, stream_started
 from .life import End, EndReason, State, Step, advance
-from .messages import STREAM_FAILED, code_of, words_of
+from .messages import STREAM_FAILED, code_of, warning_of, words_of
 from .names import Named, Names, StreamRequest
 from .ports import Callbacks, Notifier, Sealed, StreamRecords
 from .websocket import Sign, StreamPolicy, fork_target, required_url
@@ -89,6 +99,15 @@ class _Fork:
     state: State = State.CREATED
     fork: ForkId | None = None  # None until its row is committed and the core has it
     dropping: bool = False  # 31930 was said
+    over: asyncio.Future[End] | None = None  # of a bidirectional one: somebody waits for its end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Connection:
+    """A bidirectional stream, for whoever waits for its end."""
+
+    named: Named
+    end: asyncio.Future[End]
 
 
 class CallStreams:
@@ -101,6 +120,7 @@ class CallStreams:
         self._leg = leg
         self._names = Names(max_tracks=parts.policy.max_tracks_per_call)
         self._forks: dict[str, _Fork] = {}
+        self._connection: _Connection | None = None  # the newest, whether it has ended or not
         self._call_is_over = False
         self._drained = False
         self._log = structlog.get_logger(__name__).bind(call_sid=call_sid)
@@ -111,6 +131,28 @@ class CallStreams:
 
         `InvalidStream` or `Conflict` says which rule forbids it, and then nothing was started.
         """
+        return await self._create(request)
+
+    async def connect(self, request: StreamRequest) -> Named:
+        """Create a bidirectional stream, as `start` would: its far end hears the inbound track, and all
+        that the leg plays from now on is what it says. There is one at a time (else 31941); neither
+        name nor SID stops it. `until_ended` waits for its end, `disconnect` ends it.
+        """
+        return await self._create(request, bidirectional=True)
+
+    async def until_ended(self, named: Named) -> End:
+        """How a stream that `connect` made has ended; waits for it. `End.error` is what went wrong."""
+        connection = self._connection
+        if connection is None or connection.named is not named:
+            raise NotFound("bidirectional stream", named.name)
+        return await asyncio.shield(connection.end)
+
+    def disconnect(self, named: Named) -> None:
+        """End a stream that `connect` made; one that is over is left alone."""
+        if (fork := self._forks.get(named.sid)) is not None:
+            self._stop(fork)
+
+    async def _create(self, request: StreamRequest, *, bidirectional: bool = False) -> Named:
         parts = self._parts
         if self._call_is_over:
             raise Conflict("the call is not in progress", code=NOT_IN_PROGRESS)
@@ -125,11 +167,15 @@ class CallStreams:
             account_sid=parts.account_sid,
             policy=parts.policy,
             sign=parts.sign,
+            bidirectional=bidirectional,
         )
-        named = self._names.claim(request, sid)
+        named = self._names.claim(request, sid, bidirectional=bidirectional)
         status = request.status or parts.policy.status
         fork = _Fork(named=named, record=self._new_record(named, request, status), status=status)
         self._forks[sid] = fork
+        if bidirectional:
+            fork.over = asyncio.get_running_loop().create_future()
+            self._connection = _Connection(named=named, end=fork.over)
         self._registry.begun(sid, lambda: self._end(fork, End(reason="drained")))
         try:
             await parts.records.commit_now(fork.record)
@@ -156,12 +202,7 @@ class CallStreams:
     def stop(self, name: str | None, transport: Transport) -> Named:
         """Take no further audio for that stream; without a name, for the newest of its type."""
         named = self._names.newest(transport) if name is None else self._names.find(name, transport)
-        fork = self._forks[named.sid]
-        fork.state = advance(fork.state, Step.STOPPED)
-        self._names.release(named.sid)
-        if fork.fork is not None:
-            self._leg.stop_fork(fork.fork)
-        self._log.info("stream.stopped", stream_sid=named.sid, stream=named.name)
+        self._stop(self._forks[named.sid])
         return named
 
     def running(self) -> list[Named]:
@@ -188,6 +229,8 @@ class CallStreams:
                 self._log.info("stream.open", stream_sid=fork.named.sid, connect_ms=round(event.connect_ms, 1))
             case ForkLagging():
                 self._lagging(fork, event)
+            case ForkWarned():
+                self._warned(fork, event)
             case ForkEnded():
                 self._end(fork, self._end_of(event))
 
@@ -202,6 +245,10 @@ class CallStreams:
         if event.dropped_ms and not fork.dropping:
             fork.dropping = True
             self._notify(fork, "warning", AUDIO_DROPPED, "the server reads too slowly, audio is dropped")
+
+    def _warned(self, fork: _Fork, event: ForkWarned) -> None:
+        self._log.warning("stream.warned", stream_sid=fork.named.sid, code=event.code, detail=event.detail)
+        self._notify(fork, "warning", event.code, warning_of(event.code, event.detail))
 
     def _end(self, fork: _Fork, end: End) -> None:
         fork.state = advance(fork.state, Step.ENDED)
@@ -238,8 +285,17 @@ class CallStreams:
         )
         if end.is_error:
             self._notify(fork, "error", code_of(end.code), words_of(end.code, end.detail))
+        if fork.over is not None:
+            fork.over.set_result(end)
 
     # -- below --
+
+    def _stop(self, fork: _Fork) -> None:
+        fork.state = advance(fork.state, Step.STOPPED)
+        self._names.release(fork.named.sid)
+        if fork.fork is not None:
+            self._leg.stop_fork(fork.fork)
+        self._log.info("stream.stopped", stream_sid=fork.named.sid, stream=fork.named.name)
 
     def _forget(self, fork: _Fork) -> None:
         self._names.release(fork.named.sid)

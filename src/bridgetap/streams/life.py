@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from bridgetap.errors import BridgetapError
 
+from .messages import message_of
+
 # `drained` and `crashed` come from the server's end, not from the fork's.
 EndReason: TypeAlias = Literal["stopped", "call-ended", "drained", "remote-closed", "failed", "crashed"]
 
@@ -72,6 +74,11 @@ class End:
     def is_error(self) -> bool:
         """Whether it ends as `stream-error`."""
         return is_error(self.reason, self.close_code)
+
+    @property
+    def error(self) -> str:
+        """What went wrong, as a callback's StreamError; "": nothing did."""
+        return message_of(self.reason, self.code, self.detail) if self.is_error else ""
 
 
 def is_error(reason: str, close_code: int) -> bool:

@@ -15,6 +15,13 @@ MESSAGES = {  # spec/twilio §3.6
 }
 
 
+WARNINGS = {  # of a far end that speaks
+    31931: "audio from the server was discarded",
+    31950: "the server sent a binary message",
+    31951: "the server sent a message that is none of the protocol",
+}
+
+
 def code_of(code: int) -> int:
     """An end that has no code of its own is 31900."""
     return code or STREAM_FAILED
@@ -23,6 +30,10 @@ def code_of(code: int) -> int:
 def words_of(code: int, detail: str) -> str:
     message = MESSAGES.get(code, MESSAGES[STREAM_FAILED])
     return f"{message}: {detail}" if detail else message
+
+
+def warning_of(code: int, detail: str) -> str:
+    return f"{WARNINGS.get(code, MESSAGES[STREAM_FAILED])}: {detail}"
 
 
 def message_of(reason: str, code: int, detail: str) -> str:

@@ -27,6 +27,7 @@ class StreamPolicy:
     max_lag_ms: int = 5000
     capture_from: Literal["open", "create"] = "open"
     status: StatusCallback | None = None  # of streams that name none
+    strict_messages: bool = False  # a field too many in a far end's message is worth a warning (31951)
 
 
 def fork_target(
@@ -37,6 +38,7 @@ def fork_target(
     account_sid: AccountSid,
     policy: StreamPolicy,
     sign: Sign,
+    bidirectional: bool = False,
 ) -> ForkTarget:
     """What the core dials."""
     url = required_url(request)
@@ -51,7 +53,9 @@ def fork_target(
         parameters=request.parameters,
         headers=((HEADER, sign(str(url))),),
         max_lag_ms=policy.max_lag_ms,
-        capture_from=policy.capture_from,
+        capture_from="open" if bidirectional else policy.capture_from,
+        bidirectional=bidirectional,
+        strict_messages=policy.strict_messages,
     )
 
 

@@ -32,6 +32,8 @@ pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
         headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
         max_lag_ms: 5000,
         capture_from: CaptureFrom::Open,
+        bidirectional: false,
+        strict_messages: false,
     }
 }
 

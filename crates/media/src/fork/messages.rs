@@ -138,6 +138,8 @@ mod tests {
             headers: Vec::new(),
             max_lag_ms: 5000,
             capture_from: CaptureFrom::Open,
+            bidirectional: false,
+            strict_messages: false,
         }
     }
 

@@ -187,6 +187,8 @@ impl World {
             headers: Vec::new(),
             max_lag_ms: 5000,
             capture_from: CaptureFrom::Open,
+            bidirectional: false,
+            strict_messages: false,
         };
         change(&mut target);
         self.order(Command::StartFork {

@@ -134,7 +134,7 @@ impl ForkTarget {
     #[new]
     #[pyo3(signature = (
         *, stream_sid, call_sid, account_sid, host, port, path, tracks, parameters = Vec::new(), headers = Vec::new(),
-        max_lag_ms = 5000, capture_from = "open"
+        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -149,6 +149,8 @@ impl ForkTarget {
         headers: Vec<(String, String)>,
         max_lag_ms: u32,
         capture_from: &str,
+        bidirectional: bool,
+        strict_messages: bool,
     ) -> PyResult<Self> {
         let capture = [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
         Ok(Self {
@@ -164,6 +166,8 @@ impl ForkTarget {
                 headers,
                 max_lag_ms,
                 capture_from: word("capture_from", capture_from, &capture)?,
+                bidirectional,
+                strict_messages,
             },
         })
     }

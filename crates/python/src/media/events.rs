@@ -39,6 +39,12 @@ event!(ForkLagging {
     percent: u32,
     dropped_ms: u64
 });
+event!(ForkWarned {
+    leg: u64,
+    fork: u64,
+    code: u32,
+    detail: String
+});
 event!(ForkEnded {
     leg: u64,
     fork: u64,
@@ -183,6 +189,21 @@ pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, P
                 lag_ms,
                 percent,
                 dropped_ms,
+            },
+        )?
+        .into_any(),
+        MediaEvent::ForkWarned {
+            leg,
+            fork,
+            code,
+            detail,
+        } => Bound::new(
+            py,
+            ForkWarned {
+                leg: leg.0,
+                fork: fork.0,
+                code,
+                detail,
             },
         )?
         .into_any(),

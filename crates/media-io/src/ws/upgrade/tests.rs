@@ -16,6 +16,8 @@ fn target() -> ForkTarget {
         headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
         max_lag_ms: 5000,
         capture_from: CaptureFrom::Open,
+        bidirectional: false,
+        strict_messages: false,
     }
 }
 
