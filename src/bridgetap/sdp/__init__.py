@@ -5,6 +5,7 @@ from .description import Attribute, Connection, Media, Origin, SessionDescriptio
 from .negotiation import Answer, Negotiation
 from .parse import parse
 from .policy import AgreedMedia, Direction, Policy
+from .recording import RecordingAnswer, RecordingLine, RecordingNegotiation, Sink
 from .remote import ip_version
 
 __all__ = [
@@ -18,7 +19,11 @@ __all__ = [
     "Negotiation",
     "Origin",
     "Policy",
+    "RecordingAnswer",
+    "RecordingLine",
+    "RecordingNegotiation",
     "SessionDescription",
+    "Sink",
     "ip_version",
     "parse",
 ]

@@ -1,6 +1,6 @@
 """What the peer's `m=audio` says: where to send, which way audio flows, how it wants its packets."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import cast
@@ -39,16 +39,16 @@ def find_audio(session: SessionDescription, *, version: int) -> RemoteAudio:
     for index, media in enumerate(session.media):
         if media.kind != "audio":
             continue
-        if refusal := _refusal(session, media, version):
-            refusals.append((index, media, refusal))
+        if why := refusal(session, media, version):
+            refusals.append((index, media, why))
             continue
-        return _read(session, index, media)
+        return read_audio(session, index, media)
     if not refusals:
         kinds = ", ".join(media.kind for media in session.media) or "no media"
         raise InvalidSdp("sdp", kinds, "must offer audio", status=NOT_ACCEPTABLE)
-    index, media, refusal = refusals[0]
+    index, media, why = refusals[0]
     shown = f"{media.kind} {media.port} {media.protocol}"
-    raise InvalidSdp(f"sdp m[{index}]", shown, refusal, status=NOT_ACCEPTABLE)
+    raise InvalidSdp(f"sdp m[{index}]", shown, why, status=NOT_ACCEPTABLE)
 
 
 def ip_version(session: SessionDescription) -> int | None:
@@ -61,11 +61,15 @@ def ip_version(session: SessionDescription) -> int | None:
     return None
 
 
-def _refusal(session: SessionDescription, media: Media, version: int) -> str | None:
+def refusal(
+    session: SessionDescription, media: Media, version: int, *, protocols: Collection[str] = PLAIN
+) -> str | None:
+    """Why a line cannot be used, or None."""
     if media.port == 0:
         return "the audio is switched off (port 0)"
-    if media.protocol.upper() not in PLAIN:
-        return "the protocol must be RTP/AVP; encrypted media is not supported"
+    if media.protocol.upper() not in protocols:
+        told = "; encrypted media is not supported" if protocols is PLAIN else f", not {media.protocol}"
+        return f"the protocol must be {min(protocols)}{told}"
     if media.attribute("rtcp-mux-only") is not None:
         return "RTCP on the port of RTP alone is not supported"  # RFC 8858
     connection = _connection(session, media)
@@ -81,7 +85,8 @@ def _refusal(session: SessionDescription, media: Media, version: int) -> str | N
     return None
 
 
-def _read(session: SessionDescription, index: int, media: Media) -> RemoteAudio:
+def read_audio(session: SessionDescription, index: int, media: Media) -> RemoteAudio:
+    """A line that `refusal` has nothing against."""
     connection = cast("Connection", _connection(session, media))
     address = cast("IPv4Address | IPv6Address", _ip(connection))
     direction = _direction(session, media)
