@@ -96,8 +96,9 @@ def changes(before: RecordedCall, after: RecordedCall) -> Recording | None:
     """What a recorder that was told `before` has to be told now, each changed element whole; None: nothing.
     Tracks stay as they were offered, so no label is ever in it."""
     known = {party.id: party for party in before.parties}
+    parties = [party for party in after.parties if party.left_ns is None or party.id in known]
     ended = after.ended_ns is not None and before.ended_ns is None
-    changed = [party for party in after.parties if known.get(party.id) != party]
+    changed = [party for party in parties if known.get(party.id) != party]
     partial = Recording(
         mode="partial",
         sessions=(_session(after),) if _session(before) != _session(after) else (),
@@ -108,7 +109,7 @@ def changes(before: RecordedCall, after: RecordedCall) -> Recording | None:
         if ended
         else (),
         participant_sessions=tuple(
-            _membership(after, party) for party in after.parties if ended or _moved(known.get(party.id), party)
+            _membership(after, party) for party in parties if ended or _moved(known.get(party.id), party)
         ),
         participant_streams=tuple(_voice(party) for party in changed if party.left_ns is None),
     )

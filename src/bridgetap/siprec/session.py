@@ -1,0 +1,400 @@
+"""A recording session as a table: which recorder is asked next, what it was told, what it still has to
+be told. No sockets, no SDP, no clock: events and the time come in, orders and facts go out.
+
+    asking ──taken──▶ recording ──▶ over            a recorder that refuses, is silent or is lost:
+       ▲                  │                          the next one is asked, and told everything
+       └──────lost────────┘
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, assert_never
+
+from bridgetap.errors import BridgetapError
+
+from .metadata import Recording
+from .snapshot import RecordedCall, changes, snapshot
+
+ANSWER_S = 4.0  # a recorder that says nothing final for so long is passed over
+STEADY_S = 10.0  # one that recorded for so long may have been fine: all are asked again when it is lost
+MAX_REDIRECTS = 3
+
+OverReason: TypeAlias = Literal["stopped", "call-ended", "remote-closed", "failed"]
+
+# --- what happens ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The recorder answered 2xx, and takes a track at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A final answer that is none of ours to use: 3xx to 6xx, or a 2xx that takes no track. `status` 0:
+    nothing could be sent there."""
+
+    status: int
+    reason: str = ""
+    targets: tuple[str, ...] = ()  # of a 3xx, those that may be followed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The dialog is gone and nobody said goodbye: a refresh failed, the connection broke."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidGoodbye:
+    """BYE from the recorder."""
+
+    failed: bool = False  # with a Reason that tells of an error: as good as lost
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The call is another now."""
+
+    call: RecordedCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseWanted:
+    """Send nothing until `ResumeWanted`: what is said meanwhile is nobody's business."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeWanted:
+    """Send again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotWanted:
+    """The recorder lost its place and asks for everything (RFC 7866 §9.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWanted:
+    """A re-INVITE of the recorder's without an offer: ours goes into the 200, with everything."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellAnswered:
+    """The final answer to a `Tell`."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWanted:
+    """No further audio."""
+
+    reason: Literal["stopped", "call-ended"] = "stopped"
+
+
+Happening: TypeAlias = (
+    Taken
+    | Refused
+    | Lost
+    | SaidGoodbye
+    | Changed
+    | PauseWanted
+    | ResumeWanted
+    | SnapshotWanted
+    | OfferWanted
+    | TellAnswered
+    | StopWanted
+)
+
+# --- what to do ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """INVITE this recorder, in a dialog of its own, with every line and `document`."""
+
+    target: str
+    document: Recording
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """re-INVITE with every line and `document`. Answered by `TellAnswered`; one at a time."""
+
+    document: Recording
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Answer that request with an offer of every line and `document`."""
+
+    request: int
+    document: Recording
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Send no packet of any track from now on; `Flow` ends it. Comes before the `Tell` that says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Send what the recorder takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """End the dialog, whatever its state; no packet goes out any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """It records. Told once, however many recorders it takes after that."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A recorder is given up, and why; the next one, if there is one, is asked."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """The one end. `status` is the last recorder's answer, where it failed with one."""
+
+    reason: OverReason
+    detail: str = ""
+    status: int = 0
+
+
+Order: TypeAlias = Ask | Tell | Offer | Hold | Flow | HangUp | Started | PassedOver | Over
+
+# --- states ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Asking:
+    """A recorder was asked and has not answered."""
+
+    target: str
+    told: RecordedCall
+    patience_until: float
+    redirects: int = 0
+
+
+@dataclass(slots=True)
+class AtWork:
+    """It records. `told` is the call as the recorder knows it; while `telling`, one re-INVITE is open and
+    whatever changes waits for its answer, then goes out as one."""
+
+    target: str
+    since: float
+    told: RecordedCall
+    telling: RecordedCall | None = None
+    paused_told: bool = False
+    everything_wanted: bool = False
+
+
+@dataclass(slots=True)
+class Finished:
+    """Nothing more happens."""
+
+
+State: TypeAlias = Asking | AtWork | Finished
+
+
+class IllegalHappening(BridgetapError):
+    """Something that cannot happen in that state: a bug of ours."""
+
+
+@dataclass(slots=True)
+class RecordingSession:
+    """One recording of one call at one chain of recorders. `start` first, then `handle`; `outputs` empties."""
+
+    call: RecordedCall
+    targets: tuple[str, ...]
+    answer_s: float = ANSWER_S
+    state: State = field(default_factory=Finished)
+    _next: int = 0
+    _paused: bool = False
+    _started: bool = False
+    _out: list[Order] = field(default_factory=list)
+
+    def start(self, now: float, *, paused: bool = False) -> None:
+        """Ask the first recorder."""
+        self._paused = paused
+        self._ask_next(now, Over(reason="failed", detail="the connector names no recorder"))
+
+    @property
+    def is_over(self) -> bool:
+        return isinstance(self.state, Finished)
+
+    def outputs(self) -> list[Order]:
+        out, self._out = self._out, []
+        return out
+
+    def next_timeout(self) -> float | None:
+        return self.state.patience_until if isinstance(self.state, Asking) else None
+
+    def handle_timeout(self, now: float) -> None:
+        """A recorder that says nothing is passed over."""
+        state = self.state
+        if isinstance(state, Asking) and now >= state.patience_until:
+            self._pass_over(state.target, f"no final answer within {self.answer_s:g} s", 408, now)
+
+    def handle(self, happening: Happening, now: float) -> None:
+        """Take what happened. What comes after the end is dropped: it crossed with it."""
+        match happening:
+            case Changed():
+                self.call = happening.call
+                self._tell()
+            case PauseWanted():
+                self._pause(paused=True)
+            case ResumeWanted():
+                self._pause(paused=False)
+            case _ if isinstance(self.state, Finished):
+                pass
+            case StopWanted():
+                self._out.append(HangUp())
+                self._end(Over(reason=happening.reason))
+            case Lost():
+                self._lost(happening.reason, now)
+            case SaidGoodbye():
+                self._goodbye(happening, now)
+            case Taken() | Refused() if isinstance(self.state, Asking):
+                self._answered(self.state, happening, now)
+            case SnapshotWanted() | OfferWanted() | TellAnswered() if isinstance(self.state, AtWork):
+                self._at_work(self.state, happening, now)
+            case Taken() | Refused() | SnapshotWanted() | OfferWanted() | TellAnswered():
+                pass  # of a dialog that was given up meanwhile
+            case _:
+                assert_never(happening)
+
+    # -- asking --
+
+    def _ask_next(self, now: float, otherwise: Over) -> None:
+        if self._next >= len(self.targets):
+            self._end(otherwise)
+            return
+        target = self.targets[self._next]
+        self._next += 1
+        self._ask(target, now)
+
+    def _ask(self, target: str, now: float, *, redirects: int = 0) -> None:
+        self.call = self.call.settled()
+        self.state = Asking(target=target, told=self.call, patience_until=now + self.answer_s, redirects=redirects)
+        self._out.append(Ask(target=target, document=snapshot(self.call), paused=self._paused))
+
+    def _answered(self, state: Asking, answer: Taken | Refused, now: float) -> None:
+        match answer:
+            case Taken():
+                self.state = AtWork(target=state.target, since=now, told=state.told, paused_told=self._paused)
+                if not self._started:
+                    self._started = True
+                    self._out.append(Started(target=state.target))
+                if not self._paused:
+                    self._out.append(Flow())
+                self._tell()
+            case Refused() if answer.targets and state.redirects < MAX_REDIRECTS:
+                self._ask(answer.targets[0], now, redirects=state.redirects + 1)
+            case Refused():
+                reason = f"{answer.status} {answer.reason}".strip() if answer.status else answer.reason
+                self._pass_over(state.target, reason, answer.status, now)
+            case _:
+                assert_never(answer)
+
+    def _pass_over(self, target: str, reason: str, status: int, now: float) -> None:
+        self._out += [HangUp(), PassedOver(target=target, reason=reason)]
+        self._ask_next(now, Over(reason="failed", detail=f"{target}: {reason}", status=status))
+
+    def _lost(self, reason: str, now: float) -> None:
+        match self.state:
+            case AtWork() as state:
+                if now - state.since >= STEADY_S:
+                    self._next = 0
+                    self._rotate_behind(state.target)
+                self._pass_over(state.target, reason, 0, now)
+            case Asking() as state:
+                self._pass_over(state.target, reason, 0, now)
+            case Finished():
+                pass
+
+    def _rotate_behind(self, target: str) -> None:
+        """Ask the others first, then the one that was lost."""
+        if target in self.targets:
+            place = self.targets.index(target) + 1
+            self.targets = (*self.targets[place:], *self.targets[:place])
+
+    def _goodbye(self, goodbye: SaidGoodbye, now: float) -> None:
+        if goodbye.failed:
+            self._lost(goodbye.reason or "the recorder gave up", now)
+        else:
+            self._end(Over(reason="remote-closed", detail=goodbye.reason))
+
+    # -- at work --
+
+    def _at_work(self, state: AtWork, happening: SnapshotWanted | OfferWanted | TellAnswered, now: float) -> None:
+        match happening:
+            case SnapshotWanted():
+                state.everything_wanted = True
+                self._tell()
+            case OfferWanted():
+                self.call = self.call.settled()
+                state.told, state.everything_wanted, state.paused_told = self.call, False, self._paused
+                self._out.append(Offer(request=happening.request, document=snapshot(self.call), paused=self._paused))
+            case TellAnswered():
+                self._told(state, happening.status, now)
+            case _:
+                assert_never(happening)
+
+    def _told(self, state: AtWork, status: int, now: float) -> None:
+        telling, state.telling = state.telling, None
+        if status in (408, 481):
+            self._lost(f"a change was answered {status}", now)
+            return
+        if telling is not None and 200 <= status < 300:
+            state.told = telling
+        else:
+            state.everything_wanted = True  # whatever it kept of it: the next document says all
+        if not self._paused:
+            self._out.append(Flow())
+        if 200 <= status < 300:
+            self._tell()
+
+    def _pause(self, *, paused: bool) -> None:
+        if paused == self._paused:
+            return
+        self._paused = paused
+        if isinstance(self.state, AtWork):
+            if paused:
+                self._out.append(Hold())
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say what the recorder does not know yet, unless it is just being told something."""
+        state = self.state
+        if not isinstance(state, AtWork) or state.telling is not None:
+            return
+        if state.everything_wanted:
+            document: Recording | None = snapshot(self.call)
+        else:
+            document = changes(state.told, self.call)
+        if document is None and state.paused_told == self._paused:
+            return
+        state.telling, state.everything_wanted, state.paused_told = self.call, False, self._paused
+        self._out.append(Tell(document=document or snapshot(self.call), paused=self._paused))
+
+    def _end(self, over: Over) -> None:
+        self.state = Finished()
+        self._out.append(over)

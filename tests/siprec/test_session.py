@@ -1,0 +1,264 @@
+"""The recording session's table (checklist 29, 31, 40, 49 to 61, 63, 64, 66)."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridgetap.siprec import snapshot
+from bridgetap.siprec.session import (
+    Ask,
+    Changed,
+    Flow,
+    HangUp,
+    Happening,
+    Hold,
+    Lost,
+    Offer,
+    OfferWanted,
+    Order,
+    Over,
+    PassedOver,
+    PauseWanted,
+    RecordingSession,
+    Refused,
+    ResumeWanted,
+    SaidGoodbye,
+    SnapshotWanted,
+    Started,
+    StopWanted,
+    Taken,
+    Tell,
+    TellAnswered,
+)
+
+from .calls import ALICE, BOB, CALL, id_of
+
+ONE, TWO, THREE = "sip:one@srs", "sip:two@srs", "sip:three@srs"
+HELD = CALL.with_party(replace(ALICE, sends=()))
+ALONE = CALL.without_party(BOB.id, now_ns=CALL.recorded_ns + 9)
+
+
+def session(*targets: str) -> RecordingSession:
+    made = RecordingSession(call=CALL, targets=targets or (ONE, TWO))
+    made.start(0.0)
+    return made
+
+
+def recording(*targets: str) -> RecordingSession:
+    made = session(*targets)
+    made.handle(Taken(), 0.1)
+    made.outputs()
+    return made
+
+
+def after(made: RecordingSession, *happenings: Happening, now: float = 1.0) -> list[Order]:
+    for happening in happenings:
+        made.handle(happening, now)
+    return made.outputs()
+
+
+def kinds(orders: list[Order]) -> list[type[Order]]:
+    return [type(order) for order in orders]
+
+
+def test_the_first_recorder_is_asked_with_everything() -> None:
+    made = session()
+    assert made.outputs() == [Ask(target=ONE, document=snapshot(CALL), paused=False)]
+    assert after(made, Taken()) == [Started(target=ONE), Flow()]
+    assert made.next_timeout() is None
+
+
+@pytest.mark.parametrize("status", [403, 420, 480, 486, 488, 500, 503, 603])
+def test_a_refusal_leads_to_the_next_recorder_with_the_same_ids(status: int) -> None:
+    made = session()
+    (first,) = made.outputs()
+    orders = after(made, Refused(status=status, reason="No"))
+    assert kinds(orders) == [HangUp, PassedOver, Ask]
+    second = orders[-1]
+    assert isinstance(first, Ask)
+    assert isinstance(second, Ask)
+    assert (second.target, second.document) == (TWO, first.document)
+    assert after(made, Taken())[0] == Started(target=TWO)
+
+
+def test_silence_leads_to_the_next_recorder_and_the_last_ones_is_the_end() -> None:
+    made = session()
+    made.outputs()
+    assert made.next_timeout() == 4.0
+    made.handle_timeout(3.9)
+    assert made.outputs() == []
+    made.handle_timeout(4.0)
+    assert kinds(made.outputs()) == [HangUp, PassedOver, Ask]
+    made.handle_timeout(8.0)
+    *_, over = made.outputs()
+    assert over == Over(reason="failed", detail="sip:two@srs: no final answer within 4 s", status=408)
+    assert made.is_over
+
+
+def test_all_refused_is_one_failure_with_the_last_status() -> None:
+    made = session()
+    made.outputs()
+    orders = after(made, Refused(status=503, reason="Busy"), Refused(status=603, reason="Decline"))
+    assert orders[-1] == Over(reason="failed", detail="sip:two@srs: 603 Decline", status=603)
+    assert sum(isinstance(order, Over) for order in orders) == 1
+
+
+def test_a_redirect_is_followed_and_a_loop_of_them_is_not() -> None:
+    made = session(ONE)
+    made.outputs()
+    orders = after(made, *[Refused(status=302, targets=(f"sip:{n}@srs",)) for n in range(5)])
+    assert [order.target for order in orders if isinstance(order, Ask)] == ["sip:0@srs", "sip:1@srs", "sip:2@srs"]
+    assert isinstance(orders[-1], Over)
+
+
+def test_a_change_is_told_in_part_and_what_changes_meanwhile_goes_out_as_one() -> None:
+    made = recording()
+    (first,) = after(made, Changed(call=HELD))
+    assert isinstance(first, Tell)
+    assert first.document.mode == "partial"
+    assert after(made, Changed(call=CALL), Changed(call=ALONE)) == []
+    flow, second = after(made, TellAnswered(status=200))
+    assert isinstance(second, Tell)
+    assert [voice.participant for voice in second.document.participant_streams] == [ALICE.id]
+    assert [left.participant for left in second.document.participant_sessions] == [BOB.id]
+    assert after(made, TellAnswered(status=200)) == [Flow()]
+    assert flow == Flow()
+
+
+def test_what_changed_while_it_was_asked_is_told_once_it_has_answered() -> None:
+    made = session()
+    made.outputs()
+    assert after(made, Changed(call=HELD)) == []
+    assert kinds(after(made, Taken())) == [Started, Flow, Tell]
+
+
+def test_a_change_that_was_refused_makes_the_next_document_complete() -> None:
+    made = recording()
+    after(made, Changed(call=HELD), TellAnswered(status=488))
+    (told,) = after(made, Changed(call=CALL))
+    assert isinstance(told, Tell)
+    assert told.document.mode == "complete"
+
+
+@pytest.mark.parametrize("status", [408, 481])
+def test_a_change_that_finds_nobody_moves_the_recording(status: int) -> None:
+    made = recording()
+    orders = after(made, Changed(call=HELD), TellAnswered(status=status))
+    assert kinds(orders) == [Tell, HangUp, PassedOver, Ask]
+    assert orders[-1] == Ask(target=TWO, document=snapshot(HELD), paused=False)
+    assert after(made, Taken()) == [Flow()]
+
+
+def test_a_snapshot_is_sent_at_once_when_it_is_asked_for() -> None:
+    made = recording()
+    assert after(made, SnapshotWanted()) == [Tell(document=snapshot(CALL), paused=False)]
+    assert after(made, SnapshotWanted()) == []
+    assert kinds(after(made, TellAnswered(status=200))) == [Flow, Tell]
+
+
+def test_an_offerless_invite_gets_everything() -> None:
+    made = recording()
+    assert after(made, OfferWanted(request=7)) == [Offer(request=7, document=snapshot(CALL), paused=False)]
+
+
+def test_a_pause_stops_audio_before_it_is_told_and_a_resume_starts_it_after() -> None:
+    made = recording()
+    hold, told = after(made, PauseWanted())
+    assert (hold, type(told)) == (Hold(), Tell)
+    assert isinstance(told, Tell)
+    assert told.paused
+    assert after(made, TellAnswered(status=200)) == []
+    (told,) = after(made, ResumeWanted())
+    assert isinstance(told, Tell)
+    assert not told.paused
+    assert after(made, TellAnswered(status=200)) == [Flow()]
+
+
+def test_what_is_paused_stays_paused_at_the_next_recorder() -> None:
+    made = recording()
+    after(made, PauseWanted(), TellAnswered(status=200))
+    *_, ask = after(made, Lost(reason="gone"))
+    assert isinstance(ask, Ask)
+    assert ask.paused
+    assert after(made, Taken()) == []
+
+
+def test_one_that_recorded_long_is_asked_again_after_the_others() -> None:
+    made = recording(ONE, TWO, THREE)
+    asked = []
+    for happening in (Lost(reason="gone"), Refused(status=503), Refused(status=503), Refused(status=503)):
+        asked += [order.target for order in after(made, happening, now=60.0) if isinstance(order, Ask)]
+    assert asked == [TWO, THREE, ONE]
+    assert made.is_over
+
+
+def test_one_that_takes_and_drops_at_once_does_not_go_on_for_ever() -> None:
+    made = recording(ONE, TWO)
+    orders = after(made, Lost(reason="gone"), Taken(), Lost(reason="gone"), now=1.0)
+    assert isinstance(orders[-1], Over)
+
+
+def test_a_goodbye_ends_it_and_one_that_tells_of_an_error_does_not() -> None:
+    assert after(recording(), SaidGoodbye()) == [Over(reason="remote-closed")]
+    assert kinds(after(recording(), SaidGoodbye(failed=True))) == [HangUp, PassedOver, Ask]
+
+
+def test_a_stop_ends_it_in_any_state_once() -> None:
+    for made in (session(), recording()):
+        made.outputs()
+        assert after(made, StopWanted(reason="call-ended"), StopWanted(), Lost(reason="late"), Taken()) == [
+            HangUp(),
+            Over(reason="call-ended"),
+        ]
+
+
+HAPPENINGS = st.sampled_from(
+    [
+        Taken(),
+        Refused(status=503),
+        Refused(status=302, targets=("sip:else@srs",)),
+        Lost(reason="gone"),
+        SaidGoodbye(failed=True),
+        Changed(call=HELD),
+        Changed(call=CALL),
+        Changed(call=ALONE),
+        Changed(call=replace(CALL, facts=replace(CALL.facts, siprec_sid=id_of(9)))),
+        PauseWanted(),
+        ResumeWanted(),
+        SnapshotWanted(),
+        OfferWanted(request=1),
+        TellAnswered(status=200),
+        TellAnswered(status=488),
+        TellAnswered(status=481),
+    ]
+)
+
+
+@given(st.lists(HAPPENINGS, max_size=40), st.floats(min_value=0.1, max_value=20))
+def test_whatever_happens_in_any_order(happenings: list[Happening], step: float) -> None:
+    """One re-INVITE at a time, nothing partial before everything, one end, and nothing after it."""
+    made = session(ONE, TWO, THREE)
+    orders: list[Order] = made.outputs()
+    telling = knows = over = False
+    for n, happening in enumerate([*happenings, StopWanted()]):
+        if isinstance(happening, TellAnswered):
+            telling = False
+        for order in (*orders, *after(made, happening, now=n * step)):
+            assert not over
+            match order:
+                case Ask() | Offer():
+                    assert order.document.mode == "complete"
+                    telling, knows = (telling if isinstance(order, Offer) else False), True
+                case Tell():
+                    assert knows
+                    assert not telling
+                    assert order.document.labels in ((), ("1", "2"))
+                    telling = True
+                case Over():
+                    over = True
+                case _:
+                    pass
+        orders = []
+    assert over
