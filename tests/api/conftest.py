@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from bridgetap.api import EndStatus, create_api
+from bridgetap.calls import CallChange, NewCall
 from bridgetap.clock import VirtualClock
 from bridgetap.errors import Conflict, InvalidInput, NotFound
 from bridgetap.ids import AccountSid, CallSid, make_sid
@@ -25,21 +26,24 @@ class PretendCalls:
         self.store = store
         self.clock = clock
         self.accepting = True
-        self.asked: list[dict[str, object]] = []
+        self.asked: list[NewCall] = []
+        self.changed: list[tuple[CallSid, CallChange]] = []
         self.figures = {"calls_live": 2.0, "calls_answered_total": 7.0}
 
-    async def create(
-        self, *, to: str, from_: str, flow: str | None, timeout_s: int, time_limit_s: int | None
-    ) -> CallSid:
-        asked = {"to": to, "from_": from_, "flow": flow, "timeout_s": timeout_s, "time_limit_s": time_limit_s}
-        self.asked.append(asked)
+    async def create(self, wanted: NewCall) -> CallSid:
+        self.asked.append(wanted)
         if not self.accepting:
             raise Conflict("at max_calls", code=20503)
-        if flow is None:
-            raise InvalidInput("flow", from_, "the number has no flow", code=20001)
-        record = self.call(len(self.asked), direction="outbound-api", to=to, from_=from_, status="queued")
+        if wanted.runs is None:
+            raise InvalidInput("flow", wanted.from_, "the number has no flow", code=20001)
+        record = self.call(len(self.asked), direction="outbound-api", to=wanted.to, from_=wanted.from_, status="queued")
         await self.store.commit_now(record)
         return record.sid
+
+    def change(self, sid: CallSid, change: CallChange) -> None:
+        self.changed.append((sid, change))
+        if change.voice is not None and not self.accepting:
+            raise Conflict("it cannot be redirected", code=21220)
 
     async def end(self, sid: CallSid, status: EndStatus) -> None:
         found = await self.store.calls.get(sid)

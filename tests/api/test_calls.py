@@ -1,12 +1,16 @@
 """Calls over REST: made, found, listed, ended, refused."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from bridgetap.calls import CallChange, NewCall, Voice
 from bridgetap.settings import Settings
+from bridgetap.twiml import DocumentAt, DocumentText
+from bridgetap.twiml.effects import CallCallback
 
-from .conftest import Served
+from .conftest import ACCOUNT, Served
 
 FLOW = {"Flow": "flows/a.json"}
 
@@ -15,7 +19,7 @@ async def test_a_call_is_made(served: Served) -> None:
     response = await served.post("Calls.json", To="+1 (555) 000-2000", From="+14158675309", TimeLimit="60", **FLOW)
     assert response.status_code == 201
     assert served.calls.asked == [
-        {"to": "+15550002000", "from_": "+14158675309", "flow": "flows/a.json", "timeout_s": 60, "time_limit_s": 60}
+        NewCall(to="+15550002000", from_="+14158675309", runs="flows/a.json", timeout_s=60, time_limit_s=60)
     ]
     call = response.json()
     assert (call["status"], call["direction"], call["to"]) == ("queued", "outbound-api", "+15550002000")
@@ -28,12 +32,12 @@ async def test_a_call_is_made(served: Served) -> None:
 @pytest.mark.parametrize("to", ["sip:bob@192.0.2.7:5070;transport=tcp", "client:alice", "100"])
 async def test_who_can_be_called(served: Served, to: str) -> None:
     assert (await served.post("Calls.json", To=to, From="100", **FLOW)).status_code == 201
-    assert served.calls.asked[0]["to"] == to
+    assert served.calls.asked[0].to == to
 
 
 async def test_a_flow_may_stand_in_the_url(served: Served) -> None:
     await served.post("Calls.json", To="client:alice", From="100", Url="flow:flows/b.json")
-    assert served.calls.asked[0]["flow"] == "flows/b.json"
+    assert served.calls.asked[0].runs == "flows/b.json"
 
 
 @pytest.mark.parametrize(
@@ -44,8 +48,15 @@ async def test_a_flow_may_stand_in_the_url(served: Served) -> None:
         ({"To": "nobody at all", "From": "1", **FLOW}, 21211, "To: must be"),
         ({"To": "+0123", "From": "1", **FLOW}, 21211, "To: must be"),
         ({"To": "1", "From": "x" * 65, **FLOW}, 21212, "From: must be"),
-        ({"To": "1", "From": "1", "Url": "https://a.test/twiml"}, 21205, "TwiML is not supported yet"),
-        ({"To": "1", "From": "1", "Twiml": "<Response/>"}, 20001, "TwiML is not supported yet"),
+        ({"To": "1", "From": "1", "Url": "ftp://a.test/twiml"}, 21205, "Url: must be"),
+        ({"To": "1", "From": "1", "Url": "/twiml"}, 21205, "Url: must be"),
+        ({"To": "1", "From": "1", "Url": "https://[a.test/"}, 21205, "Url: must be"),
+        ({"To": "1", "From": "1", "Url": "https://a.test/", "Method": "PUT"}, 20001, "Method: must be GET or POST"),
+        ({"To": "1", "From": "1", "Url": "https://a.test/", "FallbackUrl": "x"}, 21205, "FallbackUrl: must be"),
+        ({"To": "1", "From": "1", "StatusCallback": "x", **FLOW}, 21205, "StatusCallback: must be"),
+        ({"To": "1", "From": "1", "StatusCallbackEvent": "ended", **FLOW}, 20001, "StatusCallbackEvent: must be"),
+        ({"To": "1", "From": "1", "SendDigits": "12a", **FLOW}, 20001, "SendDigits: must be"),
+        ({"To": "1", "From": "1", "SendDigits": "1" * 33, **FLOW}, 20001, "SendDigits: must be"),
         ({"To": "1", "From": "1", "Twiml": "x" * 4001}, 32018, "4000"),
         ({"To": "1", "From": "1", "ApplicationSid": "AP1"}, 21218, "applications"),
         ({"To": "1", "From": "1", "Timeout": "601", **FLOW}, 20001, "Timeout: must be a whole number from 1 to 600"),
@@ -71,7 +82,7 @@ class TestWithANumber:
 
     async def test_our_own_number_calls_where_none_is_given(self, served: Served) -> None:
         assert (await served.post("Calls.json", To="client:alice", **FLOW)).status_code == 201
-        assert served.calls.asked[0]["from_"] == "+15557"
+        assert served.calls.asked[0].from_ == "+15557"
 
 
 async def test_a_full_server_says_so(served: Served) -> None:
@@ -107,14 +118,94 @@ async def test_a_call_is_ended(served: Served) -> None:
         ({}, 20001),
         ({"Status": "ringing"}, 20001),
         ({"Status": "canceled"}, 21220),  # it has been answered
-        ({"Twiml": "<Response/>"}, 20001),
-        ({"Url": "https://a.test/"}, 20001),
+        ({"Twiml": "x" * 4001}, 32018),
+        ({"Url": "a.test"}, 21205),
+        ({"Url": "https://a.test/", "Status": "completed"}, 20001),
+        ({"TimeLimit": "0"}, 20001),
     ],
 )
 async def test_an_update_that_cannot_be_is_refused(served: Served, form: dict[str, str], code: int) -> None:
     await put(served, 1, status="in-progress")
     response = await served.post(f"Calls/{served.calls.call(1).sid}.json", **form)
     assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+VOICE = Voice(
+    source=DocumentAt(url="https://a.test/voice?k=v", method="GET"), fallback=DocumentAt(url="https://b.test")
+)
+ALL = ("initiated", "ringing", "answered", "completed")
+STATUS = CallCallback(url="https://a.test/status", method="GET", events=("initiated", "completed"))
+
+
+async def test_a_call_is_made_with_documents(served: Served) -> None:
+    form = [
+        ("To", "100"),
+        ("From", "200"),
+        ("Url", "https://a.test/voice?k=v"),
+        ("Method", "get"),
+        ("Twiml", "<Response/>"),  # Url outweighs it
+        ("FallbackUrl", "https://b.test"),
+        ("StatusCallback", "https://a.test/status"),
+        ("StatusCallbackMethod", "GET"),
+        ("StatusCallbackEvent", "initiated"),
+        ("StatusCallbackEvent", "completed"),
+        ("SendDigits", "ww1#"),
+    ]
+    response = await served.client.post(
+        f"/2010-04-01/Accounts/{ACCOUNT.sid}/Calls.json",
+        content=urlencode(form),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert response.status_code == 201
+    assert served.calls.asked == [NewCall(to="100", from_="200", runs=VOICE, send_digits="ww1#", status=STATUS)]
+
+
+async def test_a_document_may_come_as_a_text(served: Served) -> None:
+    await served.post("Calls.json", To="100", From="200", Twiml="<Response/>", StatusCallback="https://a.test/s")
+    text = Voice(source=DocumentText(text="<Response/>"))
+    status = CallCallback(url="https://a.test/s")
+    assert served.calls.asked == [NewCall(to="100", from_="200", runs=text, status=status)]
+
+
+@pytest.mark.parametrize(
+    ("form", "change"),
+    [
+        ({"Twiml": "<Response/>"}, CallChange(voice=Voice(source=DocumentText(text="<Response/>")))),
+        (
+            {"Url": "https://a.test/voice?k=v", "Method": "GET", "FallbackUrl": "https://b.test"},
+            CallChange(voice=VOICE),
+        ),
+        ({"TimeLimit": "60"}, CallChange(time_limit_s=60)),
+        (
+            {"StatusCallback": "https://a.test/s", "StatusCallbackEvent": " ".join(ALL)},
+            CallChange(status=CallCallback(url="https://a.test/s", events=ALL)),
+        ),
+    ],
+)
+async def test_a_live_call_is_changed(served: Served, form: dict[str, str], change: CallChange) -> None:
+    await put(served, 1, status="in-progress")
+    sid = served.calls.call(1).sid
+    response = await served.post(f"Calls/{sid}.json", **form)
+    assert (response.status_code, response.json()["sid"], response.json()["status"]) == (200, sid, "in-progress")
+    assert served.calls.changed == [(sid, change)]
+
+
+async def test_a_call_that_has_ended_is_not_changed(served: Served) -> None:
+    await put(served, 1, status="completed", ended_ns=served.clock.now_ns())
+    response = await served.post(f"Calls/{served.calls.call(1).sid}.json", Twiml="<Response/>")
+    assert (response.status_code, response.json()["code"]) == (400, 21220)
+
+
+async def test_a_call_is_forgotten_once_it_has_ended(served: Served) -> None:
+    await put(served, 1, status="in-progress")
+    await put(served, 2, status="completed", ended_ns=served.clock.now_ns())
+    live, ended = (f"Calls/{served.calls.call(number).sid}.json" for number in (1, 2))
+    refused = await served.client.delete(f"/2010-04-01/Accounts/{ACCOUNT.sid}/{live}")
+    assert (refused.status_code, refused.json()["code"]) == (400, 21220)
+    gone = await served.client.delete(f"/2010-04-01/Accounts/{ACCOUNT.sid}/{ended}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert (await served.get(ended)).status_code == 404
+    assert (await served.get(live)).status_code == 200
 
 
 @pytest.mark.parametrize("sid", ["CA" + "0" * 32, "CAnonsense", "x", "%00"])

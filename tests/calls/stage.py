@@ -28,11 +28,20 @@ from bridgetap.engine import (
 )
 from bridgetap.engine.fake import Command, FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock
+from bridgetap.errors import InvalidInput
 from bridgetap.flow.effects import HttpRequest
 from bridgetap.flow.events import HttpEnded
 from bridgetap.ids import AccountSid
 from bridgetap.settings import NumberSettings, TrunkSettings
-from bridgetap.store import CallRecord, ExecutionRecord, NotificationRecord, StepRecord, StoreFull, StreamRecord
+from bridgetap.store import (
+    CallRecord,
+    DocumentRecord,
+    ExecutionRecord,
+    NotificationRecord,
+    StepRecord,
+    StoreFull,
+    StreamRecord,
+)
 from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import VoiceError
 from bridgetap.webhooks import Callback, StatusCallback, WebhookAnswer, WebhookFailed, WebhookRequest
@@ -63,9 +72,11 @@ class MemoryRecords:
     full: bool = False
 
     def put(self, record: Any) -> None:
-        if self.full and record.sid not in self.rows and not isinstance(record, NotificationRecord | StepRecord):
+        key = f"{record.call_sid}/{record.index}" if isinstance(record, DocumentRecord) else record.sid
+        history = NotificationRecord | StepRecord | DocumentRecord
+        if self.full and key not in self.rows and not isinstance(record, history):
             raise StoreFull(1)
-        self.rows[record.sid] = record
+        self.rows[key] = record
         self.versions.append(record)
 
     async def commit_now(self, record: Any) -> None:
@@ -96,8 +107,10 @@ class Prompter:
     async def play(self, source: str) -> Sound:
         return self._make(source)
 
-    async def ringback(self) -> Sound:
-        return Sound(RINGBACK)
+    async def ringback(self, country: str = "") -> Sound:
+        if country not in ("", "de"):
+            raise InvalidInput("ringback", country, "is not known")
+        return Sound(RINGBACK + 1 if country else RINGBACK)
 
     def _make(self, what: str) -> Sound:
         if what in self.broken:
@@ -113,14 +126,33 @@ class Web:
         return HttpEnded(effect=request.id, status=200, body="ok")
 
 
-class NoServer:
-    """A web in which nobody answers, and a place for what is told it."""
+@dataclass
+class Servers:
+    """Web servers, by URL: each answers with the next of its documents, the last one again and again.
+    What is no answer is why there is none."""
 
-    def __init__(self) -> None:
-        self.callbacks: list[Callback] = []
+    answers: dict[str, list[str | WebhookFailed]] = field(default_factory=dict)
+    asked: list[WebhookRequest] = field(default_factory=list)
+    delay_s: float = 0.0
 
     async def send(self, request: WebhookRequest, *, timeout_s: float, max_bytes: int) -> WebhookAnswer:
-        raise WebhookFailed(request.url.shown, "refused the connection", code=11202)
+        self.asked.append(request)
+        await asyncio.sleep(self.delay_s)
+        left = self.answers.get(request.url.called)
+        if left is None:
+            return WebhookAnswer(url=request.url, status=404, headers={}, body=b"")
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, WebhookFailed):
+            raise answer
+        body = f"<Response>{answer}</Response>".encode()
+        return WebhookAnswer(url=request.url, status=200, headers={"content-type": "text/xml"}, body=body)
+
+
+@dataclass
+class Told:
+    """An outbox that keeps what it is given."""
+
+    callbacks: list[Callback] = field(default_factory=list)
 
     def put(self, callback: Callback) -> None:
         self.callbacks.append(callback)
@@ -147,6 +179,7 @@ class Stage:
         self,
         folder: Path,
         *states: dict[str, Any],
+        number: dict[str, Any] | None = None,
         answer: str = "at-once",
         trunks: Sequence[dict[str, Any]] = ({"name": "carrier"},),
         limits: CallLimits | None = None,
@@ -172,15 +205,16 @@ class Stage:
         ]
         self.trunks = Trunks(core=self.core, settings=settings, dice=lambda: 0.5)
         self.registrar = Registrar(core=self.core, clock=clock, store=Nowhere())
-        number = NumberSettings.model_validate({"number": "+15551230000", "flow": str(path), "answer": answer})
-        router = Router(numbers=[number], trunks=self.trunks, registrar=self.registrar, domain="pbx.example")
-        self.webhooks = NoServer()
+        runs = {"flow": str(path)} if number is None else number
+        entry = NumberSettings.model_validate({"number": "+15551230000", "answer": answer} | runs)
+        self.servers, self.told = Servers(), Told()
+        router = Router(numbers=[entry], trunks=self.trunks, registrar=self.registrar, domain="pbx.example")
         parts = StreamParts(
             core=self.core,
             records=self.records,
             notifier=self.ledger,
-            callbacks=self.webhooks,
-            sealed=self.webhooks,
+            callbacks=self.told,
+            sealed=self.told,
             clock=clock,
             entropy=dice,
             sign=lambda url: f"signed {url}",
@@ -194,8 +228,8 @@ class Stage:
             streams=Streams(parts),
             prompter=self.prompter,
             http=Web(),
-            webhooks=self.webhooks,
-            callbacks=self.webhooks,
+            webhooks=self.servers,
+            callbacks=self.told,
             addresses=MediaAddresses(clock=clock),
         )
         self.calls = Calls(
@@ -319,7 +353,24 @@ class Stage:
         self.leg(leg).finish_playing()
         await self.settle()
 
+    def serve(self, path: str, *documents: "str | WebhookFailed") -> None:
+        """What `https://app.example/PATH` answers, one after the other."""
+        self.servers.answers[f"https://app.example/{path}"] = list(documents)
+
     # -- what they were told --
+
+    def asked(self) -> list[tuple[str, str]]:
+        """Method and path of each request for a document."""
+        return [
+            (request.method, request.url.called.removeprefix("https://app.example/")) for request in self.servers.asked
+        ]
+
+    def parameters(self, index: int = -1) -> dict[str, str]:
+        """What one of them was told, the last where none is named."""
+        return dict(self.servers.asked[index].parameters)
+
+    def documents(self) -> list[DocumentRecord]:
+        return self.records.of(DocumentRecord)
 
     def leg(self, number: int) -> FakeLeg:
         """The RTP legs in the order they were opened, from 1."""
@@ -390,6 +441,8 @@ def stop_fork(name: str = "stop", then: str | None = None, **more: Any) -> dict[
     return state(name, "fork-stream", {"next": then}, **properties)
 
 
+VOICE = {"voice_url": "https://app.example/voice"}
+
 SEED = (fork(then="two"), connect("two", then="stop"), stop_fork())
 
-__all__ = ["CallEnded", "Stage", "connect", "fork", "say", "sdp", "state", "stop_fork"]
+__all__ = ["VOICE", "CallEnded", "Stage", "connect", "fork", "say", "sdp", "state", "stop_fork"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridgetap.calls import CallLimits
+from bridgetap.calls import CallLimits, NewCall
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.errors import Conflict, InvalidInput, NotFound
 from bridgetap.ids import CallSid
@@ -16,7 +16,7 @@ FROM = "+15551230000"
 
 
 async def create(stage: Stage, to: str = "+15550001111", *, timeout_s: int = 60) -> CallSid:
-    sid = await stage.calls.create(to=to, from_=FROM, flow=None, timeout_s=timeout_s, time_limit_s=None)
+    sid = await stage.calls.create(NewCall(to=to, from_=FROM, timeout_s=timeout_s))
     await stage.settle()
     return sid
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_called_is_refused_with_its_code(
     async def main() -> None:
         async with Stage(tmp_path, say()).running() as stage:
             with pytest.raises(InvalidInput) as refused:
-                await stage.calls.create(to=to, from_=from_, flow=flow, timeout_s=60, time_limit_s=None)
+                await stage.calls.create(NewCall(to=to, from_=from_, runs=flow))
             assert refused.value.code == code
             assert stage.call_rows() == []
 

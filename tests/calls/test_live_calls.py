@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bridgetap.calls import NewCall
 from bridgetap.engine import CallProgress, DtmfPressed, ReofferReceived
 
 from .live import live, until
@@ -178,9 +179,7 @@ async def test_a_flow_that_speaks_digits_and_hangs_up(tmp_path: Path) -> None:
 
 async def test_a_call_made_over_the_service(tmp_path: Path) -> None:
     async with live(tmp_path, lambda uris: [dial(uris[1:])], callees=2) as stage:
-        sid = await stage.server.calls.create(
-            to=stage.callees[0].uri, from_="+15551230000", flow=None, timeout_s=30, time_limit_s=None
-        )
+        sid = await stage.server.calls.create(NewCall(to=stage.callees[0].uri, from_="+15551230000"))
         first = await stage.callees[0].next_call()
         first.answer()
         second = await stage.callees[1].next_call()

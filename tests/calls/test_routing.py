@@ -14,7 +14,9 @@ from bridgetap.engine import DialogId, FlowId, IncomingCall, RegisterReceived, R
 from bridgetap.engine.fake import fake_core
 from bridgetap.errors import InvalidInput, NotFound
 from bridgetap.flow.effects import ClientTarget, NumberTarget, SipTarget
+from bridgetap.ids import AccountSid, CallSid
 from bridgetap.settings import NumberSettings, TrunkSettings
+from bridgetap.store import CallRecord
 
 INVITE = IncomingCall(
     dialog=DialogId(1),
@@ -217,15 +219,17 @@ def test_a_party_as_rest_writes_it(text: str, target: object) -> None:
 
 def test_a_flow_sees_the_voice_request() -> None:
     headers = [("X-Tenant", "42"), ("Diversion", "<sip:+15557770000@h>;reason=busy"), ("Via", "x")]
-    seen = voice_parameters(
-        account_sid="AC1",
-        call_sid="CA1",
+    call = CallRecord(
+        sid=CallSid("CA1"),
+        account_sid=AccountSid("AC1"),
         status="ringing",
         direction="inbound",
         from_="+1",
         to="+2",
-        sip=replace(INVITE, headers=headers, user="alice"),
+        created_ns=0,
+        updated_ns=0,
     )
+    seen = voice_parameters(call, sip=replace(INVITE, headers=headers, user="alice"))
     assert seen["From"] == seen["Caller"] == "+1"
     assert seen["To"] == seen["Called"] == "+2"
     assert seen["FromCity"] == seen["CalledCountry"] == ""

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bridgetap.cli.flow import _validate, flow_app, show
+from bridgetap.cli.file_report import show
+from bridgetap.cli.flow import _validate, flow_app
 
 APP = typer.Typer()
 APP.add_typer(flow_app, name="flow")

@@ -159,7 +159,7 @@ def test_keys_alone_change_nothing() -> None:
 def test_hangup() -> None:
     call = Call()
     assert call.begin("<Hangup/><Say>never</Say>") == [Hangup()]
-    assert (call.execution.ended, call.execution.end_reason) == (True, "")
+    assert (call.execution.ended, call.execution.end_reason) == (True, "hung up by the document")
 
 
 def test_nothing_after_the_last_verb_hangs_up_although_a_stream_was_started() -> None:

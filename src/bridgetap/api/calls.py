@@ -1,55 +1,26 @@
-"""`Calls`: make, list, look at and end calls."""
+"""`Calls`: make, list, look at, change, end and forget calls."""
 
-from typing import Annotated, cast, get_args
+from typing import Annotated, get_args
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from bridgetap.calls import CallChange
 from bridgetap.ids import AccountSid, CallSid, is_sid
-from bridgetap.settings import ANY, E164, Settings, normalise_number
+from bridgetap.settings import Settings, normalise_number
 from bridgetap.store import CallFilter, CallRecord, CallStatus, Store
 
+from .call_request import read_change, read_new_call
 from .call_view import call_view, calls_path
 from .errors import CALL_STATE, ApiError, invalid, not_found
 from .form import Parameters, read_form, read_query
 from .paging import Paging
-from .service import CallsService, EndStatus
+from .service import CallsService
 from .times import time_range
 
-TO_MISSING = 21201
-URL_INVALID = 21205
-TO_INVALID = 21211
-FROM_INVALID = 21212
-FROM_MISSING = 21213
-APPLICATION_INVALID = 21218
-TWIML_TOO_LONG = 32018
-
-DEFAULT_TIMEOUT_S = 60
-MAX_TIMEOUT_S = 600
-MAX_TWIML = 4000
-FLOW_SCHEME = "flow:"  # `Url=flow:PATH` is `Flow=PATH` for clients that know only Twilio's parameters
 FILTERS = {"To", "From", "ParentCallSid", "Status"} | {
     f"{event}Time{relation}" for event in ("Start", "End") for relation in ("", "<", ">")
 }
-
-# Documented parameters that would change what happens and are not built yet: said, not swallowed.
-UNSUPPORTED_CREATE = {
-    "AsyncAmd",
-    "AsyncAmdStatusCallback",
-    "Byoc",
-    "CallerId",
-    "ClientNotificationUrl",
-    "FallbackUrl",
-    "MachineDetection",
-    "Record",
-    "RecordingStatusCallback",
-    "SendDigits",
-    "SipAuthPassword",
-    "SipAuthUsername",
-    "StatusCallback",
-    "Trim",
-}
-UNSUPPORTED_UPDATE = {"FallbackUrl", "StatusCallback", "TimeLimit", "Twiml", "Url"}
 
 
 def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> APIRouter:
@@ -59,14 +30,7 @@ def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> API
     @router.post("/Calls.json", status_code=201)
     async def create(form: Annotated[Parameters, Depends(read_form)]) -> JSONResponse:
         """Begin a call."""
-        _refuse(form, UNSUPPORTED_CREATE)
-        sid = await calls.create(
-            to=_to(form),
-            from_=_from(form, settings),
-            flow=_flow(form),
-            timeout_s=form.integer("Timeout", default=DEFAULT_TIMEOUT_S, low=1, high=MAX_TIMEOUT_S),
-            time_limit_s=form.optional_integer("TimeLimit", low=1, high=86_400),
-        )
+        sid = await calls.create(read_new_call(form, settings))
         return JSONResponse(call_view(await _stored(sid)), status_code=201)
 
     @router.get("/Calls.json")
@@ -92,16 +56,25 @@ def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> API
 
     @router.post("/Calls/{call_sid}.json")
     async def update(call_sid: str, request: Request, form: Annotated[Parameters, Depends(read_form)]) -> JSONResponse:
-        """End a call."""
+        """End a call, or have it do something else."""
         call = await _existing(call_sid, request)
-        _refuse(form, UNSUPPORTED_UPDATE)
-        status = form.text("Status")
-        if status not in get_args(EndStatus):
-            raise invalid("Status", "must be completed or canceled")
+        wanted = read_change(form)
         if not call.is_open:
             raise ApiError(400, CALL_STATE, "Call is not in-progress: it has ended")
-        await calls.end(call.sid, cast("EndStatus", status))
+        if isinstance(wanted, CallChange):
+            calls.change(call.sid, wanted)
+        else:
+            await calls.end(call.sid, wanted)
         return JSONResponse(call_view(await _stored(call.sid)))
+
+    @router.delete("/Calls/{call_sid}.json", status_code=204)
+    async def delete(call_sid: str, request: Request) -> Response:
+        """Forget a call that has ended."""
+        call = await _existing(call_sid, request)
+        if call.is_open:
+            raise ApiError(400, CALL_STATE, "Call is in-progress: end it first")
+        await store.forget_call(call.sid)
+        return Response(status_code=204)
 
     async def _existing(sid: str, request: Request) -> CallRecord:
         call = await store.calls.get(sid) if is_sid(sid, "CA") else None
@@ -116,56 +89,6 @@ def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> API
         return call
 
     return router
-
-
-def _refuse(form: Parameters, unsupported: set[str]) -> None:
-    if found := sorted(form.names & unsupported):
-        raise invalid(", ".join(found), "not supported yet")
-
-
-def _to(form: Parameters) -> str:
-    to = form.text("To")
-    if to is None:
-        raise ApiError(400, TO_MISSING, "No 'To' number specified")
-    if to.startswith(("sip:", "sips:", "client:")):
-        return to
-    number = normalise_number(to)
-    if not E164.fullmatch(number) and not (number.isascii() and number.isdigit()):
-        raise invalid("To", "must be a telephone number, a sip: URI or client:NAME", code=TO_INVALID)
-    return number
-
-
-def _from(form: Parameters, settings: Settings) -> str:
-    """The caller. Twilio insists on one; where we have a number of our own, it is a good one."""
-    given = form.text("From")
-    if given is not None:
-        number = normalise_number(given)
-        if not number or not number.isprintable() or len(number) > 64:
-            raise invalid("From", "must be a telephone number or a user name", code=FROM_INVALID)
-        return number
-    own = next((entry.number for entry in settings.numbers if entry.number != ANY), None)
-    if own is None:
-        raise ApiError(400, FROM_MISSING, "No 'From' number specified, and [[numbers]] names none")
-    return own
-
-
-def _flow(form: Parameters) -> str | None:
-    flow, url = form.text("Flow"), form.text("Url")
-    twiml = form.text("Twiml")
-    if flow is None and url is not None:
-        if not url.startswith(FLOW_SCHEME):
-            rule = f"TwiML is not supported yet; name a flow with Flow, or with Url={FLOW_SCHEME}PATH"
-            raise invalid("Url", rule, code=URL_INVALID)
-        flow = url.removeprefix(FLOW_SCHEME)
-    if flow is None and twiml is not None:
-        if len(twiml) > MAX_TWIML:
-            raise invalid("Twiml", f"must be at most {MAX_TWIML} characters", code=TWIML_TOO_LONG)
-        raise invalid("Twiml", "TwiML is not supported yet; name a flow with Flow")
-    if flow is None and form.text("ApplicationSid") is not None:
-        raise invalid(
-            "ApplicationSid", "applications are not supported; name a flow with Flow", code=APPLICATION_INVALID
-        )
-    return flow
 
 
 def _filter(query: Parameters) -> CallFilter:

@@ -26,6 +26,10 @@ class Parameters:
         """The last value of that name; an empty one is none."""
         return next((value for key, value in reversed(self._pairs) if key == name and value), None)
 
+    def texts(self, name: str) -> list[str]:
+        """Every value of that name that is not empty."""
+        return [value for key, value in self._pairs if key == name and value]
+
     def integer(self, name: str, *, default: int, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
         found = self.optional_integer(name, low=low, high=high)

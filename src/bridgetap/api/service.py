@@ -2,6 +2,7 @@
 
 from typing import Literal, Protocol, TypeAlias
 
+from bridgetap.calls import CallChange, NewCall
 from bridgetap.ids import CallSid
 
 EndStatus: TypeAlias = Literal["completed", "canceled"]
@@ -10,22 +11,18 @@ EndStatus: TypeAlias = Literal["completed", "canceled"]
 class CallsService(Protocol):
     """Makes and ends calls. What became of them stands in the store."""
 
-    async def create(
-        self,
-        *,
-        to: str,
-        from_: str,
-        flow: str | None,
-        timeout_s: int,
-        time_limit_s: int | None,
-    ) -> CallSid:
-        """Begin to ring `to` (a number, a `sip:` URI, `client:NAME`), run the flow once it answers.
+    async def create(self, wanted: NewCall) -> CallSid:
+        """Begin to ring somebody, run what is wanted once they answer.
 
-        `flow` is a path as `[[numbers]] flow` writes it, absent: the flow of the number `from_`.
         Returns once the call's row is in the store. Raises `InvalidInput` (21211 `to`, 21212
         `from_`, 20001 `flow`), `InvalidDefinition` (81022) or `Conflict` (20503: at `max_calls`,
         or draining).
         """
+        ...
+
+    def change(self, sid: CallSid, change: CallChange) -> None:
+        """Change a live call. Raises `NotFound` when this server has no such live call, `Conflict`
+        (21220) when it is in no state for that."""
         ...
 
     async def end(self, sid: CallSid, status: EndStatus) -> None:

@@ -1,4 +1,4 @@
-"""The conductor: makes a flow's effects happen on live legs, and tells the flow what happens there.
+"""The conductor: makes the effects of flows and TwiML documents happen on live legs, and tells them what happens there.
 
 `Calls` takes calls in, makes them and ends them; `Exchange` is what it is made of. `Registrar` and
 `Trunks` know the phones and carriers around it.
@@ -9,18 +9,20 @@ from .binding_rows import BindingRows
 from .exchange import Exchange
 from .flow_book import FlowBook, Program, flow_sid
 from .http_request import HttpClient, WebClient
+from .instructions import CallChange, NewCall, Voice
 from .ledger import Ledger
 from .media_address import MediaAddress, MediaAddresses
-from .player import Prompter
 from .registrar import Binding, BindingStore, Registrar
 from .routing import Router
 from .service import CallLimits, Calls
+from .tones import Prompter
 from .trunks import Reachable, Registration, Trunk, Trunks
 
 __all__ = [
     "Binding",
     "BindingRows",
     "BindingStore",
+    "CallChange",
     "CallLimits",
     "Calls",
     "Exchange",
@@ -30,6 +32,7 @@ __all__ = [
     "MediaAddress",
     "MediaAddresses",
     "NameAddr",
+    "NewCall",
     "Program",
     "Prompter",
     "Reachable",
@@ -39,6 +42,7 @@ __all__ = [
     "SipUri",
     "Trunk",
     "Trunks",
+    "Voice",
     "WebClient",
     "flow_sid",
 ]

@@ -6,42 +6,61 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from bridgetap.engine import IncomingCall
+from bridgetap.errors import Conflict
+from bridgetap.flow.effects import PlayDigits
 from bridgetap.ids import CallSid
 from bridgetap.streams import CallStreams
+from bridgetap.twiml.events import CallUpdated
 
-from .conductor import AnswerMode, Conductor
+from .conductor import Conductor
+from .documents import Documents
 from .exchange import Exchange
 from .flow_book import Program
+from .flow_run import FlowRun
+from .instructions import CallChange, Instructions, Voice
 from .ledger import CallEntry, EndedAs
 from .leg_states import Ended
 from .parties import Party
+from .performer import AnswerMode, Performer
+from .player import Player
 from .ringing import GIVEN_UP, Ring
 from .routing import Branch
+from .run import Run
+from .status_reports import StatusReports
 from .trunks import Trunk
+from .twiml_run import TwimlRun
 from .voice_request import voice_parameters
 
+WRONG_STATE = 21220
 GOODBYE_S = 40.0  # the core ends every dialog within 32 s (RFC 3261, 64 × T1)
 
 
 class Call:
-    """A caller, the flow that runs for them, and whoever that flow dials."""
+    """A caller, the flow or the documents that run for them, and whoever those dial."""
 
     def __init__(
         self,
         *,
         exchange: Exchange,
         entry: CallEntry,
-        program: Program,
+        instructions: Instructions,
+        reports: StatusReports,
         time_limit_s: float,
         answer: AnswerMode = "at-once",
+        send_digits: str = "",
     ) -> None:
+        """`send_digits` are sent to who answers, before anything else."""
         self.entry = entry
         self.parties = exchange.parties()
         self.over = asyncio.Event()
         self._exchange = exchange
-        self._program = program
+        self._instructions = instructions
+        self._reports = reports
         self._answer = answer
+        self._send_digits = send_digits
         self._time_limit_s = time_limit_s
+        self._limit: asyncio.Timeout | None = None
+        self._began = 0.0
         self._invite: IncomingCall | None = None
         self._conductor: Conductor | None = None
         self._streams: CallStreams | None = None
@@ -58,6 +77,7 @@ class Call:
         self._invite = invite
         caller = self.parties.admit(invite, entry=self.entry, trunk=trunk)
         caller.leg.ring()
+        self.entry.initiated()
         return caller
 
     def close(self) -> None:
@@ -66,11 +86,11 @@ class Call:
         self.entry.ended(GIVEN_UP, given_up="failed")
 
     async def serve(self, caller: Party) -> None:
-        """Run the flow for a caller who was admitted. Returns when all of the call is over."""
+        """Run what is to run for a caller who was admitted. Returns when all of the call is over."""
         await self._alone(lambda _: self._talk(caller))
 
     async def ring_out(self, branches: Sequence[Branch], *, timeout_s: float) -> None:
-        """Ring somebody, run the flow once they answer. Returns when all of the call is over."""
+        """Ring somebody, run what is to run once they answer. Returns when all of the call is over."""
         await self._alone(lambda tasks: self._ring_out(tasks, branches, timeout_s))
 
     def hang_up(self, reason: str, *, unanswered: EndedAs = "canceled", drained: bool = False) -> None:
@@ -84,6 +104,31 @@ class Call:
         elif self._conductor is not None:
             self._conductor.stop(reason)
         self.parties.hang_up_all()
+
+    async def end_party(self, sid: CallSid) -> bool:
+        """Hang up a dialled party, until its row says so; False where this call has none of that name."""
+        parties = self.parties.find(sid)
+        for party in parties:
+            party.row.given_up = "canceled"
+            party.hang_up()
+        for party in parties:
+            await party.row.over.wait()
+        return bool(parties)
+
+    def change(self, change: CallChange) -> None:
+        """`Conflict` where it is in no state for that: then nothing is changed."""
+        update = change.update
+        if update is not None and (self._conductor is None or self.over.is_set()):
+            raise Conflict("Call is not in-progress: it cannot be redirected", code=WRONG_STATE)
+        if change.status is not None:
+            self._reports.callback = change.status
+        if change.time_limit_s is not None:
+            self._time_limit_s = change.time_limit_s
+            if self._limit is not None:
+                self._limit.reschedule(self._began + change.time_limit_s)
+        if update is not None and self._conductor is not None:
+            self._log.info("call.updated")
+            self._conductor.update(update)
 
     # -- below --
 
@@ -101,35 +146,56 @@ class Call:
             self._log.info("call.over", status=self.entry.record.status)
 
     async def _talk(self, caller: Party) -> None:
-        record = self.entry.record
-        streams = self._streams = self._exchange.streams.of_call(self.sid, caller.leg.rtp)
-        conductor = Conductor(
-            exchange=self._exchange,
+        exchange = self._exchange
+        streams = self._streams = exchange.streams.of_call(self.sid, caller.leg.rtp)
+        performer = Performer(
+            exchange=exchange,
             parties=self.parties,
             caller=caller,
             streams=streams,
-            program=self._program,
+            documents=Documents(exchange=exchange, entry=self.entry, invite=self._invite),
             answer=self._answer,
-            from_=record.from_,
+            from_=self.entry.record.from_,
+        )
+        if self._send_digits:
+            await Player(caller, exchange.prompter).perform(PlayDigits(digits=self._send_digits))
+        conductor = Conductor(
+            self._run(self._instructions),
+            performer=performer,
+            caller=caller,
+            ledger=exchange.ledger,
+            take_over=self._take_over,
         )
         self._conductor = conductor
-        self.entry.save(execution_sid=conductor.execution_sid)
-        parameters = voice_parameters(
-            account_sid=record.account_sid,
-            call_sid=self.sid,
-            status=record.status,
-            direction=record.direction,
-            from_=record.from_,
-            to=record.to,
-            sip=self._invite,
-        )
+        self._began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._time_limit_s):
-                await conductor.run(parameters)
+            async with asyncio.timeout(self._time_limit_s) as self._limit:
+                await conductor.run()
         except TimeoutError:
             self._log.info("call.time_limit", time_limit_s=self._time_limit_s)
         finally:
+            self._limit = None
             streams.end_of_call()
+
+    def _run(self, instructions: Instructions) -> Run:
+        exchange, record = self._exchange, self.entry.record
+        match instructions:
+            case Voice():
+                return TwimlRun(instructions, ledger=exchange.ledger, options=exchange.options, entry=self.entry)
+            case Program():
+                run = FlowRun(
+                    instructions,
+                    ledger=exchange.ledger,
+                    options=exchange.options,
+                    call_sid=self.sid,
+                    contact=record.from_,
+                    call=voice_parameters(record, sip=self._invite),
+                )
+                self.entry.save(execution_sid=run.execution_sid)
+                return run
+
+    def _take_over(self, update: CallUpdated) -> Run:
+        return self._run(Voice(source=update.source, fallback=update.fallback))
 
     async def _ring_out(self, tasks: asyncio.TaskGroup, branches: Sequence[Branch], timeout_s: float) -> None:
         self._ring = Ring(parties=self.parties, entry=self.entry, branches=branches)

@@ -1,39 +1,35 @@
-"""Dial: rings every target at once, bridges the caller with the first that answers (spec/studio §4)."""
+"""Dial: rings its targets at once or one after the other, bridges the caller with the first that is there for it
+(spec/studio §4)."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import structlog
 
 from bridgetap.engine import PromptId
-from bridgetap.errors import BridgetapError, ProviderError
-from bridgetap.flow.effects import Dial, DialTarget
+from bridgetap.errors import BridgetapError, InvalidInput, ProviderError
+from bridgetap.flow.effects import DialTarget
 from bridgetap.flow.events import DialResult, DialStatus
 from bridgetap.ids import CallSid
 from bridgetap.store import StoreFull
+from bridgetap.twiml.effects import DialledParty, DialWithOptions
 
 from .bridge import Bridge
-from .ledger import Ledger, final_status
-from .leg_states import EarlyMedia, Ended, Notice, Ringing
+from .exchange import Exchange
+from .ledger import EndedAs, final_status
+from .leg_states import EarlyMedia, Ended, Notice, Pressed, Ringing
 from .parties import Parties, Party
-from .ringing import NO_WAY, Ring, rank
-from .routing import Router
+from .reaching import Declined, Reach, Reached, rank_of
+from .ringing import NO_WAY, Ring
+from .routing import Branch
+from .tones import Tone
 
 CANNOT_DIAL = 13224  # Twilio: not a number that can be dialled
+HANG_UP_KEY = "*"
 
-
-class Tone(Protocol):
-    """A prompt that is loaded; held on to while it plays."""
-
-    @property
-    def id(self) -> int: ...
-
-
-class Ringback(Protocol):
-    """Where the tone comes from that a caller hears while the far phone rings."""
-
-    async def ringback(self) -> Tone: ...
+_TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")  # RFC 3261 §25.1
 
 
 class Dialling:
@@ -42,24 +38,22 @@ class Dialling:
     def __init__(
         self,
         *,
-        dial: Dial,
+        effect: DialWithOptions,
         caller: Party,
         caller_id: str,
         open_audio: Callable[[], None],
         parties: Parties,
-        router: Router,
-        ledger: Ledger,
-        tones: Ringback,
+        exchange: Exchange,
     ) -> None:
         """`open_audio` lets the caller hear us, by answering or before it, as the number says."""
-        self._dial = dial
+        self._effect = effect
+        self._dial = effect.dial
         self._caller = caller
         self._caller_id = caller_id
         self._open_audio = open_audio
         self._parties = parties
-        self._router = router
-        self._ledger = ledger
-        self._tones = tones
+        self._exchange = exchange
+        self._ledger = exchange.ledger
         self._left = asyncio.Event()
         self._tone: Tone | None = None
         self._tone_plays = False
@@ -72,30 +66,57 @@ class Dialling:
         self._left.set()
 
     async def run(self) -> DialResult:
+        """What became of it. Cancelled, nobody of it rings or talks any more."""
         if self._dial.record:
             self._warn(0, "recording a dialled call is not available: it goes on without")
-        rings = [ring for target in self._dial.targets if (ring := self._prepare(target)) is not None]
-        if not rings:
-            return DialResult(status="failed", error_code=self._error_code)
+        result = DialResult(status="failed")
         try:
-            self._tone = await self._tones.ringback()
-        except ProviderError as error:
-            self._log.warning("dial.no_ringback", error=str(error))
-        try:
-            outcome = await self._first_answer(rings)
-            if isinstance(outcome, Party):
-                return await self._talk(outcome)
-            return DialResult(status=outcome, call_sid=rings[0].entry.record.sid)
+            for reaches in self._turns():
+                if self._tone is None:
+                    self._tone = await self._ringing_tone()
+                outcome = await self._first_there(reaches)
+                if isinstance(outcome, Party):
+                    return await self._talk(outcome)
+                if isinstance(outcome, Declined):
+                    result = DialResult(status="completed", call_sid=outcome.sid, bridged=False)
+                else:
+                    result = DialResult(status=outcome, call_sid=reaches[0].sid)
+                if self._left.is_set():
+                    break
+                self._part()  # from its early media
         finally:
             self._stop_tone()
             self._part()
+        return result if result.call_sid else replace(result, error_code=self._error_code)
 
     # -- ringing --
 
-    def _prepare(self, target: DialTarget) -> Ring | None:
-        """The ring of one target, with its row; None, and a line in the log, where it cannot be dialled."""
+    def _turns(self) -> Iterator[list[Reach]]:
+        """Who is rung at once, one turn after the other."""
+        targets = zip(self._dial.targets, self._effect.parties, strict=True)
+        turns = ([target] for target in targets) if self._effect.sequential else [list(targets)]
+        for turn in turns:
+            reaches = [reach for target in turn if (reach := self._prepare(*target)) is not None]
+            self._alone = len(reaches) == 1
+            if reaches:
+                yield reaches
+
+    async def _ringing_tone(self) -> Tone | None:
+        country = self._effect.ring_tone
         try:
-            branches = self._router.branches(target, caller_id=self._caller_id)
+            return await self._exchange.prompter.ringback(country)
+        except (ProviderError, InvalidInput) as error:
+            self._log.warning("dial.no_ringback", error=str(error))
+        if not country:
+            return None
+        self._warn(0, f"no ringing tone is known for {country!r}: the account's is heard")
+        self._effect = replace(self._effect, ring_tone="")
+        return await self._ringing_tone()
+
+    def _prepare(self, target: DialTarget, options: DialledParty) -> Reach | None:
+        """How one target is reached, with its row; None, and a line in the log, where it cannot be dialled."""
+        try:
+            branches = self._exchange.router.branches(target, caller_id=self._caller_id)
         except BridgetapError as error:
             self._error_code = CANNOT_DIAL
             self._warn(CANNOT_DIAL, str(error))
@@ -107,45 +128,54 @@ class Dialling:
             to=branches[0][0].to_number,
             parent_call_sid=self._caller.sid,
         )
+        if options.status is not None:
+            entry.reports = self._exchange.reports(options.status)
         try:
             entry.save()
         except StoreFull as error:
             self._warn(CANNOT_DIAL, str(error))
             return None
-        return Ring(parties=self._parties, entry=entry, branches=branches, watcher=self._heard)
+        named = [_with_parameters(branch, options.parameters) for branch in branches]
+        ring = Ring(parties=self._parties, entry=entry, branches=named, watcher=self._heard)
+        return Reach(ring, options=options, exchange=self._exchange, picked_up=self._picked_up)
 
-    async def _first_answer(self, rings: list[Ring]) -> Party | DialStatus:
-        self._alone = len(rings) == 1
-        best: Party | Ended = NO_WAY
-        async with asyncio.TaskGroup() as group:
-            tasks = {group.create_task(ring.run()): ring for ring in rings}
-            left = group.create_task(self._left.wait())
-            deadline = asyncio.get_running_loop().time() + self._dial.timeout_s
-            ringing = set(tasks)
-            given_up: DialStatus | None = None
-            while ringing and given_up is None and not isinstance(best, Party):
-                patience = deadline - asyncio.get_running_loop().time()
-                done, _ = await asyncio.wait(
-                    {*ringing, left}, timeout=max(0, patience), return_when=asyncio.FIRST_COMPLETED
-                )
-                if left in done:
-                    given_up = "canceled"
-                elif not done:
-                    given_up = "no-answer"
-                finished = [task for task in ringing if task in done]
-                best = max([best, *(task.result() for task in finished)], key=rank)
-                ringing -= set(finished)
-            for task in ringing:
-                tasks[task].give_up_as("no-answer" if given_up == "no-answer" else "canceled")
-                task.cancel()
-            left.cancel()
-        for task in tasks:  # one that answered in the same moment as the winner, or as its cancellation
-            if not task.cancelled() and isinstance(answered := task.result(), Party) and answered is not best:
-                answered.hang_up()
-        if isinstance(best, Party):
+    async def _first_there(self, reaches: list[Reach]) -> Party | Declined | DialStatus:
+        best: Reached = NO_WAY
+        given_up: DialStatus | None = None
+        tasks: dict[asyncio.Task[Reached], Reach] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks |= {group.create_task(reach.run()): reach for reach in reaches}
+                left = group.create_task(self._left.wait())
+                deadline: float | None = asyncio.get_running_loop().time() + self._dial.timeout_s
+                waiting = set(tasks)
+                while waiting and given_up != "canceled" and not isinstance(best, Party):
+                    patience = None if deadline is None else max(0, deadline - asyncio.get_running_loop().time())
+                    done, _ = await asyncio.wait(
+                        {*waiting, left}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if left in done:
+                        given_up = "canceled"
+                    elif not done:  # who has picked up already is not hurried
+                        given_up, deadline = "no-answer", None
+                        late = {task for task in waiting if not tasks[task].has_picked_up}
+                        _give_up(late, tasks, "no-answer")
+                        waiting -= late
+                    finished = [task for task in tasks if task in waiting and task in done]  # in their order
+                    best = max([best, *(task.result() for task in finished)], key=rank_of)
+                    waiting -= set(finished)
+                _give_up(waiting, tasks, "canceled")
+                left.cancel()
+        except BaseException:
+            best = NO_WAY
+            raise
+        finally:
+            _tidy(tasks, best)
+        if isinstance(best, Party) or (isinstance(best, Declined) and given_up != "canceled"):
             return best
-        status: DialStatus = final_status(best, answered=False, given_up=None)
-        return given_up or status
+        if given_up is not None or isinstance(best, Declined):
+            return given_up or "canceled"
+        return final_status(best, answered=False, given_up=None)
 
     def _heard(self, party: Party, notice: Notice) -> None:
         match notice:
@@ -161,6 +191,12 @@ class Dialling:
             case _:
                 pass
 
+    def _picked_up(self) -> None:
+        """Somebody will hear something that is not for the caller: who waits on."""
+        self._part()
+        self._open_audio()
+        self._start_tone()
+
     # -- talking --
 
     async def _talk(self, callee: Party) -> DialResult:
@@ -175,20 +211,28 @@ class Dialling:
         self._bridge.reflect()
         began = self._ledger.clock.monotonic()
         self._log.info("dial.bridged", callee_sid=callee.sid)
-        await self._until_over(callee)
-        self._part()
-        callee.hang_up()
+        try:
+            await self._until_over(callee)
+        finally:
+            self._part()
+            callee.hang_up()
         duration_s = round(self._ledger.clock.monotonic() - began)
         self._log.info("dial.over", callee_sid=callee.sid, duration_s=duration_s)
         return DialResult(status="completed", call_sid=callee.sid, duration_s=duration_s)
 
     async def _until_over(self, callee: Party) -> None:
-        """Until the callee or the caller hangs up, or the time is up."""
+        """Until the callee or the caller hangs up, the caller's key ends it, or the time is up."""
         over = asyncio.Event()
 
-        def heard(_: Party, notice: Notice) -> None:
-            if isinstance(notice, Ended):
-                over.set()
+        def heard(party: Party, notice: Notice) -> None:
+            match notice:
+                case Ended():
+                    over.set()
+                case Pressed() if self._effect.hangup_on_star and party is self._caller:
+                    if HANG_UP_KEY in notice.digits:
+                        over.set()
+                case _:
+                    pass
 
         callee.watch(heard)
         self._caller.watch(heard)
@@ -220,3 +264,28 @@ class Dialling:
 
     def _warn(self, code: int, message: str) -> None:
         self._ledger.notify(level="warning", code=code, message=f"dial: {message}", call_sid=self._caller.sid)
+
+
+def _give_up(late: set[asyncio.Task[Reached]], reaches: dict[asyncio.Task[Reached], Reach], status: EndedAs) -> None:
+    for task in late:
+        reaches[task].ring.give_up_as(status)
+        task.cancel()
+
+
+def _tidy(reaches: dict[asyncio.Task[Reached], Reach], best: Reached) -> None:
+    """Hang up who answered in the same moment as the winner, or as its cancellation; close the row of one
+    that was cancelled before it began."""
+    for task, reach in reaches.items():
+        answered = None if task.cancelled() or task.exception() is not None else task.result()
+        if isinstance(answered, Party) and answered is not best:
+            answered.hang_up()
+        if not reach.has_picked_up:
+            reach.ring.close()
+
+
+def _with_parameters(branch: Branch, parameters: tuple[tuple[str, str], ...]) -> Branch:
+    """A phone is told a `<Client>`'s parameters as headers; what no header can hold is left out."""
+    headers = [(f"X-{name}", value) for name, value in parameters if _TOKEN.fullmatch(name) and value.isprintable()]
+    if not headers:
+        return branch
+    return tuple(replace(destination, headers=[*destination.headers, *headers]) for destination in branch)

@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass, field
 
-from bridgetap.engine import Core
+from bridgetap.engine import Core, IncomingCall
 from bridgetap.flow import Options
 from bridgetap.settings import CODECS, Codec
 from bridgetap.streams import Streams
+from bridgetap.twiml.effects import CallCallback
 from bridgetap.webhooks import CallbackSender, WebhookSender
 
 from .http_request import HttpClient
 from .ledger import Ledger
 from .media_address import MediaAddresses
 from .parties import Parties
-from .player import Prompter
 from .routing import Router
+from .status_reports import StatusReports
+from .tones import Prompter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +37,7 @@ class Exchange:
     def parties(self) -> Parties:
         """The parties of one more call."""
         return Parties(core=self.core, ledger=self.ledger, addresses=self.addresses, codecs=self.codecs)
+
+    def reports(self, callback: CallCallback | None, *, invite: IncomingCall | None = None) -> StatusReports:
+        """Who is told of one more call."""
+        return StatusReports(callbacks=self.callbacks, clock=self.ledger.clock, callback=callback, invite=invite)

@@ -1,7 +1,8 @@
 """What is written down of calls: a row for each leg, kept up to date, and the notification log."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 import structlog
@@ -11,18 +12,20 @@ from bridgetap.ids import AccountSid, CallSid, ExecutionSid, SiprecSid, StreamSi
 from bridgetap.store import (
     CallDirection,
     CallRecord,
+    DocumentRecord,
     ExecutionRecord,
     Level,
     NotificationRecord,
     NotificationSid,
     StepRecord,
 )
+from bridgetap.twiml.effects import CallEvent
 
 from .leg_states import Ended
 
 log = structlog.get_logger(__name__)
 
-Record: TypeAlias = CallRecord | ExecutionRecord | StepRecord | NotificationRecord
+Record: TypeAlias = CallRecord | ExecutionRecord | StepRecord | DocumentRecord | NotificationRecord
 
 EndedAs: TypeAlias = Literal["completed", "busy", "failed", "no-answer", "canceled"]
 
@@ -48,6 +51,13 @@ class Records(Protocol):
         """Keep this version of a row. Returns at once; `StoreFull` for a new one that finds no place."""
 
 
+class Reports(Protocol):
+    """Who tells others how a call goes."""
+
+    def tell(self, event: CallEvent, call: CallRecord) -> None:
+        """Returns at once."""
+
+
 class Ledger:
     """Makes SIDs and rows."""
 
@@ -65,6 +75,10 @@ class Ledger:
     def session_id(self) -> int:
         """A number for an SDP session (RFC 8866 §5.2)."""
         return int.from_bytes(self._entropy(6), "big")
+
+    def token(self) -> str:
+        """What tells one request from another that looks the same."""
+        return self._entropy(16).hex()
 
     def call(self, *, sid: CallSid, direction: CallDirection, from_: str, to: str, **more: Any) -> "CallEntry":
         """A new row, not written yet."""
@@ -114,10 +128,14 @@ class Ledger:
 
 @dataclass(slots=True)
 class CallEntry:
-    """One call's row."""
+    """One call's row, and who is told of it."""
 
     ledger: Ledger
     record: CallRecord
+    reports: Reports | None = None
+    documents: int = 0  # rows so far
+    given_up: EndedAs | None = None  # somebody ended it from outside: how it closes where nobody answered
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def commit(self) -> None:
         await self.ledger.records.commit_now(self.record)
@@ -126,22 +144,44 @@ class CallEntry:
         self.record = replace(self.record, updated_ns=self.ledger.clock.now_ns(), **changes)
         self.ledger.records.put(self.record)
 
+    def next_document(self) -> int:
+        """The index of one more document."""
+        self.documents += 1
+        return self.documents - 1
+
+    def initiated(self) -> None:
+        """The INVITE came or goes; one that came rings here."""
+        self._tell("initiated")
+        if self.record.status == "ringing":
+            self._tell("ringing")
+
     def ringing(self) -> None:
         if self.record.status == "queued":
             self.save(status="ringing")
+            self._tell("ringing")
 
     def answered(self) -> None:
-        self.save(status="in-progress", answered_ns=self.ledger.clock.now_ns())
+        if self.record.answered_ns is None:
+            self.save(status="in-progress", answered_ns=self.ledger.clock.now_ns())
+            self._tell("answered")
 
     def ended(self, ended: Ended, *, given_up: EndedAs | None = None) -> None:
         """Close the row. `given_up` is why we ended it ourselves before the answer."""
         if self.record.is_open:
             self.save(
-                status=final_status(ended, answered=self.record.answered_ns is not None, given_up=given_up),
+                status=final_status(
+                    ended, answered=self.record.answered_ns is not None, given_up=given_up or self.given_up
+                ),
                 ended_ns=self.ledger.clock.now_ns(),
                 sip_status=ended.status or None,
                 end_reason=ended.cause,
             )
+            self._tell("completed")
+            self.over.set()
+
+    def _tell(self, event: CallEvent) -> None:
+        if self.reports is not None:
+            self.reports.tell(event, self.record)
 
 
 def final_status(ended: Ended, *, answered: bool, given_up: EndedAs | None) -> EndedAs:

@@ -28,11 +28,12 @@ Watcher: TypeAlias = Callable[["Party", Notice], None]
 class Party:
     """One leg with its row and its place on a trunk, which it gives back at its end.
 
-    `entry` is None while it is not sure that this leg is the call's.
+    `row` is the call's that it stands for, `entry` the same once it is sure that this leg is the call's.
     """
 
-    def __init__(self, leg: Leg, *, entry: CallEntry | None, trunk: Trunk | None) -> None:
+    def __init__(self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None) -> None:
         self.leg = leg
+        self.row = row
         self.entry = entry
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self._trunk = trunk
@@ -118,22 +119,22 @@ class Parties:
         leg = Leg.incoming(call, core=self._core, parts=parts, sink=self._put)
         if trunk is not None:
             trunk.take()
-        return self._add(leg, entry=entry, trunk=trunk)
+        return self._add(leg, row=entry, entry=entry, trunk=trunk)
 
-    async def dial(self, destination: Destination, *, sid: CallSid) -> Party:
+    async def dial(self, destination: Destination, *, row: CallEntry) -> Party:
         """Send an INVITE. `EngineError` where it cannot be sent."""
         trunk = destination.trunk
         if trunk is not None:
             trunk.take()  # before anything is waited for: nobody else may take the last place
         try:
             address = await self._addresses.towards(destination.peer_host)
-            parts = self._parts(sid, address, trunk)
+            parts = self._parts(row.record.sid, address, trunk)
             leg = Leg.outgoing(destination, core=self._core, parts=parts, sink=self._put)
         except BaseException:
             if trunk is not None:
                 trunk.give_back()
             raise
-        return self._add(leg, entry=None, trunk=trunk)
+        return self._add(leg, row=row, entry=None, trunk=trunk)
 
     async def pump(self) -> None:
         """Hand each leg its news, until cancelled. `InboxOverflow` where the call is stuck."""
@@ -148,6 +149,10 @@ class Parties:
     async def wait_until_empty(self) -> None:
         """Until every leg has ended. The core ends each one that was hung up."""
         await self._empty.wait()
+
+    def find(self, sid: CallSid) -> list[Party]:
+        """Who is live under that SID; several where several phones of one party ring."""
+        return [party for party in self._live.values() if party.sid == sid]
 
     def hang_up_all(self) -> None:
         for party in list(self._live.values()):
@@ -170,9 +175,9 @@ class Parties:
             self._forget(party.leg)
         party.hear(notice)
 
-    def _add(self, leg: Leg, *, entry: CallEntry | None, trunk: Trunk | None) -> Party:
+    def _add(self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None) -> Party:
         leg.dtmf_by_info = trunk is not None and trunk.settings.dtmf == "info"
-        party = Party(leg, entry=entry, trunk=trunk)
+        party = Party(leg, row=row, entry=entry, trunk=trunk)
         self._live[leg] = party
         self._empty.clear()
         return party

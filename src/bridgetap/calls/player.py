@@ -1,26 +1,18 @@
-"""Say, Play and PlayDigits on one leg: prompts are made outside, played by the core, waited for here."""
+"""Say, Play, PlayDigits and Pause on one leg: prompts are made outside, played by the core, waited for here."""
 
 import asyncio
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from bridgetap.engine import PlayId, PromptId
 from bridgetap.errors import InvalidInput
 from bridgetap.flow.effects import Play, PlayDigits, Say
 from bridgetap.flow.events import PlayEnded
+from bridgetap.twiml.effects import Pause
 from bridgetap.voice import VoiceError, dtmf_digits
 
-from .dialling import Ringback, Tone
 from .leg_states import Ended, Notice, Played
 from .parties import Party
-
-CUT_SHORT = "cut short"
-
-
-class Prompter(Ringback, Protocol):
-    """Makes what the caller hears; `VoiceError` where it cannot."""
-
-    async def say(self, text: str, *, voice: str = "default", language: str = "") -> Tone: ...
-    async def play(self, source: str) -> Tone: ...
+from .tones import Prompter, Tone
 
 
 class Player:
@@ -32,8 +24,8 @@ class Player:
         self._waiting: dict[PlayId, asyncio.Future[None]] = {}
         party.watch(self._heard)
 
-    async def perform(self, effect: Say | Play | PlayDigits) -> PlayEnded:
-        """Until it was heard, or the party is gone."""
+    async def perform(self, effect: Say | Play | PlayDigits | Pause) -> PlayEnded:
+        """Until it was heard, or the party is gone. Cancelled, it falls silent."""
         try:
             match effect:
                 case Say():
@@ -42,6 +34,8 @@ class Player:
                 case Play():
                     prompt = await self._prompter.play(effect.url)
                     await self._play(prompt, effect.loop)
+                case Pause():
+                    await asyncio.sleep(effect.length_s)
                 case PlayDigits():
                     await self._send(dtmf_digits(effect.digits), effect.loop)
                 case _:
@@ -68,6 +62,9 @@ class Player:
         self._waiting[play] = future
         try:
             await future
+        except asyncio.CancelledError:
+            self._party.leg.rtp.stop_play()
+            raise
         finally:
             del self._waiting[play]
 

@@ -43,6 +43,7 @@ class Ring:
 
     async def run(self) -> Party | Ended:
         """The party that answered, or how the best try ended. Cancelled, all of it stops ringing."""
+        self.entry.initiated()
         try:
             outcome = await self._first_answer()
         except BaseException:
@@ -56,6 +57,10 @@ class Ring:
         else:
             self.entry.ended(outcome)
         return outcome
+
+    def close(self) -> None:
+        """It will not be tried: its row closes, where it is open yet."""
+        self.entry.ended(GIVEN_UP, given_up="canceled")
 
     async def _first_answer(self) -> Party | Ended:
         best: Party | Ended = NO_WAY
@@ -83,7 +88,7 @@ class Ring:
                 return Ended(cause="rejected", status=503, reason="the trunk carries max_calls already")
             self.entry.save(trunk=destination.trunk.name)
         try:
-            party = await self._parties.dial(destination, sid=self.entry.record.sid)
+            party = await self._parties.dial(destination, row=self.entry)
         except EngineError as error:
             log.warning("dial.not_sent", call_sid=self.entry.record.sid, error=str(error))
             return Ended(cause="transport", status=503, reason=str(error))

@@ -15,12 +15,14 @@ from bridgetap.errors import BridgetapError, Conflict, InvalidInput, InvalidSdp,
 from bridgetap.ids import CallSid
 from bridgetap.store import StoreError
 
-from .call import Call
-from .conductor import AnswerMode
+from .call import WRONG_STATE, Call
 from .exchange import Exchange
-from .flow_book import FlowBook, Program
+from .flow_book import FlowBook
+from .instructions import CallChange, Instructions, NewCall, Voice, of_number, status_of_number
 from .ledger import CallEntry
+from .performer import AnswerMode
 from .routing import Arrival
+from .status_reports import StatusReports
 from .trunks import Reachable, Registration, Trunk, Trunks
 from .voice_request import forwarded_from
 
@@ -30,7 +32,6 @@ RETRY_AFTER_S = 5
 UNAVAILABLE = 20503
 TO_INVALID = 21211
 FROM_INVALID = 21212
-WRONG_STATE = 21220
 INCOMPATIBLE = '305 bridgetap "Incompatible media format"'  # RFC 3261 §20.43
 LAST_WORDS_S = 5.0  # after the deadline: time for BYEs and closing rows
 
@@ -93,39 +94,57 @@ class Calls:
             **self._exchange.callbacks.gauges(),
         }
 
-    async def create(
-        self, *, to: str, from_: str, flow: str | None, timeout_s: int, time_limit_s: int | None
-    ) -> CallSid:
-        """Begin to ring `to`, run the flow once it answers. Returns once the call's row is in the store."""
+    async def create(self, wanted: NewCall) -> CallSid:
+        """Begin to ring somebody, run what is wanted once they answer. Returns once the call's row is in the store."""
         if not self.accepting or self._tasks is None:
             raise Conflict("no call is taken now: the server drains or is full", code=UNAVAILABLE)
         router = self._exchange.router
         try:
-            branches = router.branches(router.parse_target(to), caller_id=from_)
+            branches = router.branches(router.parse_target(wanted.to), caller_id=wanted.from_)
         except (InvalidInput, NotFound) as error:
-            raise InvalidInput("To", to, str(error), code=TO_INVALID) from None
-        program = self._program(from_, flow)
+            raise InvalidInput("To", wanted.to, str(error), code=TO_INVALID) from None
+        instructions = self._instructions(wanted)
         ledger = self._exchange.ledger
         entry = ledger.call(
-            sid=CallSid(ledger.sid("CA")), direction="outbound-api", from_=from_, to=branches[0][0].to_number
+            sid=CallSid(ledger.sid("CA")), direction="outbound-api", from_=wanted.from_, to=branches[0][0].to_number
         )
         try:
             await entry.commit()
         except StoreError as error:
             raise Conflict(str(error), code=UNAVAILABLE) from None
-        call = self._call(entry=entry, program=program, time_limit_s=time_limit_s)
-        self._spawn(call, lambda: call.ring_out(branches, timeout_s=timeout_s))
+        reports = self._exchange.reports(wanted.status)
+        call = self._call(
+            entry=entry,
+            instructions=instructions,
+            reports=reports,
+            time_limit_s=wanted.time_limit_s,
+            send_digits=wanted.send_digits,
+        )
+        self._spawn(call, lambda: call.ring_out(branches, timeout_s=wanted.timeout_s))
         return call.sid
 
     async def end(self, sid: CallSid, status: Literal["completed", "canceled"]) -> None:
         """Hang up. Returns when the call's row says so."""
         call = self._live.get(sid)
         if call is None:
+            for caller in list(self._live.values()):
+                if await caller.end_party(sid):
+                    return
             raise NotFound("live call", sid)
         if status == "canceled" and call.entry.record.answered_ns is not None:
             raise Conflict(f"{sid} is in progress: it can be completed, not canceled", code=WRONG_STATE)
         call.hang_up("api")
         await call.over.wait()
+
+    def change(self, sid: CallSid, change: CallChange) -> None:
+        """Change a live call: another document, another status callback, another time limit."""
+        call = self._live.get(sid)
+        if call is not None:
+            call.change(change)
+        elif any(caller.parties.find(sid) for caller in self._live.values()):
+            raise Conflict("a dialled party cannot be changed: change the call that dialled it", code=WRONG_STATE)
+        else:
+            raise NotFound("live call", sid)
 
     async def drain(self) -> None:
         """Refuse new calls, let live ones end, hang up what is left at the deadline."""
@@ -185,7 +204,7 @@ class Calls:
 
     def _begin(self, invite: IncomingCall, arrival: Arrival, trunk: Trunk | None) -> None:
         number = self._exchange.router.number(arrival.to)
-        program = self._flows.at(number.flow)
+        instructions = of_number(number, self._flows)
         ledger = self._exchange.ledger
         entry = ledger.call(
             sid=CallSid(ledger.sid("CA")),
@@ -198,7 +217,10 @@ class Calls:
             sip_call_id=invite.call_id,
         )
         entry.save()
-        call = self._call(entry=entry, program=program, time_limit_s=None, answer=number.answer)
+        reports = self._exchange.reports(status_of_number(number), invite=invite)
+        call = self._call(
+            entry=entry, instructions=instructions, reports=reports, time_limit_s=None, answer=number.answer
+        )
         try:
             caller = call.admit(invite, trunk)
         except BridgetapError:
@@ -211,26 +233,36 @@ class Calls:
         self,
         *,
         entry: CallEntry,
-        program: Program,
+        instructions: Instructions,
+        reports: StatusReports,
         time_limit_s: int | None,
         answer: AnswerMode = "at-once",
+        send_digits: str = "",
     ) -> Call:
+        entry.reports = reports
         return Call(
             exchange=self._exchange,
             entry=entry,
-            program=program,
+            instructions=instructions,
+            reports=reports,
             answer=answer,
             time_limit_s=time_limit_s or self._limits.time_limit_s,
+            send_digits=send_digits,
         )
 
-    def _program(self, from_: str, flow: str | None) -> Program:
-        if flow is not None:
-            return self._flows.named(flow)
+    def _instructions(self, wanted: NewCall) -> Instructions:
+        match wanted.runs:
+            case Voice():
+                return wanted.runs
+            case str():
+                return self._flows.named(wanted.runs)
+            case None:
+                pass
         try:
-            return self._flows.at(self._exchange.router.number(from_).flow)
+            return of_number(self._exchange.router.number(wanted.from_), self._flows)
         except NotFound:
-            rule = "runs no flow here; name one with Flow"
-            raise InvalidInput("From", from_, rule, code=FROM_INVALID) from None
+            rule = "nothing runs on that number here; name a flow with Flow, or a document with Url or Twiml"
+            raise InvalidInput("From", wanted.from_, rule, code=FROM_INVALID) from None
 
     def _spawn(self, call: Call, run: Callable[[], Awaitable[None]]) -> None:
         if self._tasks is None:

@@ -1,9 +1,11 @@
-"""The parameters of a voice request: what a flow sees as `trigger.call.*` (spec/twilio §6.2)."""
+"""The parameters of a voice request: what a document's server is told, and a flow sees as `trigger.call.*`
+(spec/twilio §6.2)."""
 
 from collections.abc import Mapping
 
 from bridgetap.engine import IncomingCall
 from bridgetap.errors import InvalidInput
+from bridgetap.store import CallRecord
 
 from .addresses import NameAddr, header
 from .routing import shown_party
@@ -13,22 +15,24 @@ PARTIES = ("From", "To", "Caller", "Called")
 PLACES = ("City", "State", "Zip", "Country")
 
 
-def voice_parameters(
-    *, account_sid: str, call_sid: str, status: str, direction: str, from_: str, to: str, sip: IncomingCall | None
-) -> dict[str, str]:
-    """`sip` is the INVITE that brought the call, where there was one."""
+def voice_parameters(call: CallRecord, *, sip: IncomingCall | None) -> dict[str, str]:
+    """What is told of a call as it stands. `sip` is the INVITE that brought it, where there was one."""
     parameters = {
-        "AccountSid": account_sid,
+        "AccountSid": call.account_sid,
         "ApiVersion": API_VERSION,
-        "CallSid": call_sid,
-        "CallStatus": status,
-        "Direction": direction,
-        "From": from_,
-        "To": to,
-        "Caller": from_,
-        "Called": to,
+        "CallSid": call.sid,
+        "CallStatus": call.status,
+        "Direction": call.direction,
+        "From": call.from_,
+        "To": call.to,
+        "Caller": call.from_,
+        "Called": call.to,
     }
     parameters |= {f"{party}{place}": "" for party in PARTIES for place in PLACES}
+    if call.parent_call_sid is not None:
+        parameters["ParentCallSid"] = call.parent_call_sid
+    if call.caller_name:
+        parameters["CallerName"] = call.caller_name
     if sip is not None:
         parameters |= _sip_parameters(sip)
     return parameters

@@ -9,8 +9,8 @@ import typer
 
 from bridgetap import __version__
 
-HELP = """A self-hosted server that answers SIP calls, runs Studio-compatible flows on them,
-and forks their audio live to wss:// servers.
+HELP = """A self-hosted server that answers SIP calls, runs Studio-compatible flows and TwiML on
+them, and forks their audio live to wss:// servers.
 
 Start with `bridgetap demo`: one real call on this machine alone. Then write a
 bridgetap.toml (docs/configuration.md), look it over with `bridgetap check`,
@@ -60,6 +60,7 @@ COMMANDS = (
         summary="Run a flow on a simulated call and print its path.",
     ),
     Entry(name="flow", target="bridgetap.cli.flow:flow_app", summary="Work with flow definitions."),
+    Entry(name="twiml", target="bridgetap.cli.twiml:twiml_app", summary="Work with TwiML documents."),
     Entry(name="check", target="bridgetap.cli.check:check", summary="Look a configuration over, all of it."),
 )
 

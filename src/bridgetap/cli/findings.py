@@ -8,9 +8,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
+from pydantic import SecretStr
 
 from bridgetap.errors import ConfigurationError, InvalidDefinition
 from bridgetap.flow import Definition
@@ -40,6 +43,7 @@ def look_over(settings: Settings, *, file: Path | None, now: datetime) -> Iterat
     yield from _certificates(settings, now)
     yield from _authorities(settings)
     yield from _flows(settings)
+    yield from _documents(settings)
     yield from _account(settings)
     yield from _store(settings)
     yield from _voice(settings)
@@ -117,6 +121,8 @@ def _authorities(settings: Settings) -> Iterator[Finding]:
 def _flows(settings: Settings) -> Iterator[Finding]:
     for index, entry in enumerate(settings.numbers):
         place = f"numbers[{index}].flow"
+        if entry.flow is None:
+            continue
         if unreadable := list(_unreadable(place, entry.flow)):
             yield from unreadable
             continue
@@ -129,6 +135,24 @@ def _flows(settings: Settings) -> Iterator[Finding]:
         for problem in problems:
             told = _warning if problem.warning else _error
             yield told(place, f"{entry.flow}: {problem}")
+
+
+def _documents(settings: Settings) -> Iterator[Finding]:
+    """A call's parties are told to these servers."""
+    for index, entry in enumerate(settings.numbers):
+        for key in ("voice_url", "voice_fallback_url", "status_callback"):
+            secret: SecretStr | None = getattr(entry, key)
+            parts = urlsplit(secret.get_secret_value() if secret else "")
+            if parts.scheme.lower() == "http" and not _is_local(parts.hostname or ""):
+                yield _warning(f"numbers[{index}].{key}", "is http: who calls whom crosses the network in clear")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_private
 
 
 def _account(settings: Settings) -> Iterator[Finding]:

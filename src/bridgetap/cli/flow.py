@@ -1,22 +1,16 @@
 """`bridgetap flow`: what can be done with flow definitions without a server."""
 
-import json
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from bridgetap.errors import InvalidDefinition, Problem
+from bridgetap.errors import InvalidDefinition
 from bridgetap.flow import Definition
 from bridgetap.widgets import WIDGETS
 
-PROBLEMS_FOUND, UNREADABLE = 1, 2
-MOST_VALUE = 120  # characters of a value that are shown
+from .file_report import FileReport, read_source, tell
+
+UNIT = "states"
 
 flow_app = typer.Typer(no_args_is_help=True, help="Work with flow definitions.")
 
@@ -49,105 +43,16 @@ def validate(
       1  at least one problem
       2  wrong use, or a file that cannot be read
     """
-    reports = [_validate(name, strict=not lenient) for name in files]
-    if as_json:
-        typer.echo(json.dumps({"ok": all(r.ok for r in reports), "files": [r.to_json() for r in reports]}, default=str))
-    elif sys.stdout.isatty():
-        show(reports, Console())
-    else:
-        for report in reports:
-            typer.echo("\n".join(report.lines()))
-    code = max(report.exit_code for report in reports)
-    if code:
-        raise typer.Exit(code)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReport:
-    """What was found in one file; `unreadable` is why it could not be read."""
-
-    file: str
-    states: int = 0
-    problems: tuple[Problem, ...] = ()
-    unreadable: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        if self.unreadable:
-            return UNREADABLE
-        return PROBLEMS_FOUND if any(not problem.warning for problem in self.problems) else 0
-
-    def lines(self) -> list[str]:
-        """One line a problem, for pipes and editors."""
-        if self.unreadable:
-            return [f"{self.file}: {self.unreadable}"]
-        found = [
-            f"{self.file}: {_severity(problem)}: {_place(problem)}: {_value(problem)}: {_printable(problem.rule)}"
-            for problem in self.problems
-        ]
-        return found if not self.ok else [*found, f"{self.file}: ok, {self.states} states"]
-
-    def to_json(self) -> dict[str, object]:
-        problems = [
-            {"severity": _severity(problem), "place": problem.place, "value": problem.value, "rule": problem.rule}
-            for problem in self.problems
-        ]
-        unreadable = {"unreadable": self.unreadable} if self.unreadable else {}
-        return {"file": self.file, "ok": self.ok, "states": self.states, "problems": problems, **unreadable}
+    tell([_validate(name, strict=not lenient) for name in files], as_json=as_json)
 
 
 def _validate(name: str, *, strict: bool) -> FileReport:
     try:
-        source = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        source = read_source(name)
     except OSError as error:
-        return FileReport(file=name, unreadable=error.strerror or str(error))
+        return FileReport(file=name, unit=UNIT, unreadable=error.strerror or str(error))
     try:
         definition = Definition.parse(source, widgets=WIDGETS, strict=strict)
     except InvalidDefinition as error:
-        return FileReport(file=name, problems=tuple(error.problems))
-    return FileReport(file=name, states=len(definition.states), problems=definition.warnings)
-
-
-def show(reports: list[FileReport], console: Console) -> None:
-    """A heading and a table a file, on a terminal."""
-    for report in reports:
-        if report.unreadable:
-            console.print(Text(f"✗ {report.file}: {report.unreadable}", style="red"))
-            continue
-        mark, style = ("✓", "green") if report.ok else ("✗", "red")
-        errors = sum(not problem.warning for problem in report.problems)
-        counts = f"{report.states} states" if report.ok else f"{errors} problem{'s' * (errors != 1)}"
-        warnings = len(report.problems) - errors
-        counts += f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
-        console.print(Text(f"{mark} {report.file}: {counts}", style=style))
-        if report.problems:
-            table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 0))
-            for column in ("", "Place", "Value", "Rule"):
-                table.add_column(column, overflow="fold")
-            for problem in report.problems:
-                style = "yellow" if problem.warning else "red"
-                cells = (_severity(problem), _place(problem), _value(problem), _printable(problem.rule))
-                table.add_row(*(Text(cell, style=style if index == 0 else "") for index, cell in enumerate(cells)))
-            console.print(table)
-
-
-def _severity(problem: Problem) -> str:
-    return "warning" if problem.warning else "error"
-
-
-def _value(problem: Problem) -> str:
-    text = repr(problem.value)
-    return text if len(text) <= MOST_VALUE else f"{text[: MOST_VALUE - 1]}…"
-
-
-def _place(problem: Problem) -> str:
-    return _printable(problem.place) or "(whole file)"
-
-
-def _printable(text: str) -> str:
-    """A file's own keys must not reach the terminal as control sequences."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        return FileReport(file=name, unit=UNIT, problems=tuple(error.problems))
+    return FileReport(file=name, unit=UNIT, count=len(definition.states), problems=definition.warnings)

@@ -109,7 +109,7 @@ async def open_server(
     `folder`: where flows named over REST are looked for; `trace`: every SIP message goes there, as a
     pcap file. Raises `ConfigurationError`, `InvalidDefinition` or `EngineError` for what cannot be used.
     """
-    flows = FlowBook(folder=folder or Path.cwd(), known=[number.flow for number in settings.numbers])
+    flows = FlowBook(folder=folder or Path.cwd(), known=[number.flow for number in settings.numbers if number.flow])
     flows.load_all()
     with unwrapped():
         async with _parts(settings, flows, trace, outside or Outside()) as parts, asyncio.TaskGroup() as tasks:

@@ -59,6 +59,7 @@ class DialResult:
     duration_s: int = 0
     recording_url: str = ""
     error_code: int = 0
+    bridged: bool = True  # False: it answered, and left or was hung up before the caller could hear it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,57 @@
 """`[[numbers]]`, `[[trunks]]`, `[[users]]`: who can call whom."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, SecretStr, model_validator
 
 from .base import Section, broken
 from .network import Codecs
-from .values import Cidr, CommaList, E164OrAny, FilePath, SipUriText
+from .values import Cidr, CommaList, E164OrAny, FilePath, CallbackUrl, SipUriText
+
+Method: TypeAlias = Literal["GET", "POST"]
 
 
 class NumberSettings(Section):
     """A number that is answered here."""
 
     number: E164OrAny = Field(description='The dialled number, compared as E.164; `"*"` matches any.')
-    flow: FilePath = Field(description="The flow definition (JSON) that runs on a call to it.")
+    flow: FilePath | None = Field(
+        default=None, description="The flow definition (JSON) that runs on a call to it; or give `voice_url`."
+    )
+    voice_url: CallbackUrl | None = Field(
+        default=None, description="Where the TwiML document is asked for that runs on a call to it; or give `flow`."
+    )
+    voice_method: Method = Field(default="POST", description="How `voice_url` is asked: `POST` or `GET`.")
+    voice_fallback_url: CallbackUrl | None = Field(
+        default=None, description="Asked where a document of the call cannot be had or read."
+    )
+    voice_fallback_method: Method = Field(
+        default="POST", description="How `voice_fallback_url` is asked: `POST` or `GET`."
+    )
+    status_callback: CallbackUrl | None = Field(default=None, description="Told how the calls to it go.")
+    status_callback_method: Method = Field(
+        default="POST", description="How `status_callback` is told: `POST` or `GET`."
+    )
+    status_callback_event: Annotated[
+        tuple[Literal["initiated", "ringing", "answered", "completed"], ...], CommaList
+    ] = Field(
+        default=("completed",),
+        description="What of: `initiated`, `ringing`, `answered`, `completed` (whatever ended the call).",
+    )
     answer: Literal["at-once", "on-bridge"] = Field(
         default="at-once",
-        description="When the call is answered: as soon as the flow needs audio, or when the dialled party answers.",
+        description="When the call is answered: as soon as audio is needed, or when the dialled party answers.",
     )
+
+    @model_validator(mode="after")
+    def _runs_one_thing(self) -> "NumberSettings":
+        if self.flow is not None and self.voice_url is not None:
+            raise broken("voice_url", "flow and voice_url exclude each other: one of them runs on a call")
+        if self.flow is None and self.voice_url is None:
+            raise broken("flow", "required: a flow, or voice_url for TwiML")
+        if self.flow is not None and self.voice_fallback_url is not None:
+            raise broken("voice_fallback_url", "goes with voice_url: a flow has no fallback")
+        return self
 
 
 class TrunkSettings(Section):

@@ -116,8 +116,13 @@ def _http_url(text: str) -> str:
 
 def _callback_url(secret: SecretStr) -> SecretStr:
     """A user, a password and a query are welcome here, so the whole is a secret."""
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    text = secret.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port  # either raises, where it cannot be read
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme.lower() not in {"http", "https"} or not host or not text.isprintable() or " " in text:
         raise ValueError("must be an absolute http:// or https:// URL")
     return secret
 

@@ -6,6 +6,7 @@ In SQLite or PostgreSQL.
 
 from .callbacks import CallbackRecord
 from .calls import CallDirection, CallFilter, CallRecord, CallStatus
+from .documents import DocumentRecord
 from .errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from .executions import ExecutionRecord, InitiatedBy
 from .notifications import Level, NotificationRecord, NotificationSid
@@ -22,6 +23,7 @@ __all__ = [
     "CallStatus",
     "CallbackRecord",
     "Cut",
+    "DocumentRecord",
     "ExecutionRecord",
     "InitiatedBy",
     "Level",

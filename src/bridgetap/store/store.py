@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 
 from bridgetap.clock import Clock
+from bridgetap.ids import CallSid
 
 from .callbacks import CALLBACKS, CallbackRecord, Callbacks
 from .calls import CALLS, CallRecord, Calls
 from .crashed import LastWords, close_crashed
 from .database import Database, open_database
+from .documents import DOCUMENTS, DocumentRecord, Documents
 from .executions import EXECUTIONS, ExecutionRecord, Executions
 from .kind import Kind
 from .nodes import NODES, NodeRecord
@@ -20,14 +23,16 @@ from .notifications import NOTIFICATIONS, NotificationRecord, Notifications
 from .registrations import REGISTRATIONS, RegistrationRecord, Registrations
 from .steps import STEPS, StepRecord, Steps
 from .streams import STREAMS, StreamRecord, Streams
-from .writer import CAPACITY, INTERVAL_S, PATIENCE_S, ROWS, Writer
+from .writer import CAPACITY, INTERVAL_S, PATIENCE_S, ROWS, Replace, Writer
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 5.0
 CLOSE_S = 5.0
 
-AnyRecord = CallbackRecord | CallRecord | ExecutionRecord | StepRecord | StreamRecord | NotificationRecord
+AnyRecord = (
+    CallbackRecord | CallRecord | ExecutionRecord | StepRecord | DocumentRecord | StreamRecord | NotificationRecord
+)
 
 
 @asynccontextmanager
@@ -75,6 +80,7 @@ class Store:
         self.calls = Calls(CALLS, database, writer)
         self.executions = Executions(EXECUTIONS, database, writer)
         self.steps = Steps(STEPS, database, writer)
+        self.documents = Documents(DOCUMENTS, database, writer)
         self.streams = Streams(STREAMS, database, writer)
         self.notifications = Notifications(NOTIFICATIONS, database, writer)
         self.callbacks = Callbacks(CALLBACKS, database, writer)
@@ -110,6 +116,23 @@ class Store:
         """Return when all that was put until now is committed."""
         await self._writer.flush(timeout_s=timeout_s)
 
+    async def forget_call(self, sid: CallSid) -> None:
+        """Take out a call and all that was written down of it. Of the parties that it dialled, each is a call
+        of its own."""
+        await self.flush()
+        run = EXECUTIONS.table
+        executions = select(run.c.sid).where(run.c.call_sid == sid)
+        for table, where in (
+            (STEPS.table, STEPS.table.c.execution_sid.in_(executions)),
+            (run, run.c.call_sid == sid),
+            (DOCUMENTS.table, DOCUMENTS.table.c.call_sid == sid),
+            (STREAMS.table, STREAMS.table.c.call_sid == sid),
+            (NOTIFICATIONS.table, NOTIFICATIONS.table.c.call_sid == sid),
+            (CALLS.table, CALLS.table.c.sid == sid),
+        ):
+            self._writer.replace((table.name, "of call", sid), Replace(table=table, where=where, rows=()))
+        await self.flush()
+
     def put_registrations(self, username: str, bindings: Sequence[RegistrationRecord]) -> None:
         """Keep these bindings of a user, and no others."""
         self.registrations.replace(username, bindings, node=self.node)
@@ -137,7 +160,7 @@ class Store:
 
 
 _KINDS: dict[type[Any], Kind[Any]] = {
-    kind.record: kind for kind in (CALLBACKS, CALLS, EXECUTIONS, STEPS, STREAMS, NOTIFICATIONS)
+    kind.record: kind for kind in (CALLBACKS, CALLS, EXECUTIONS, STEPS, DOCUMENTS, STREAMS, NOTIFICATIONS)
 }
 
 

@@ -49,6 +49,7 @@ from .urls import resolve, shown
 MAX_DOCUMENTS = 1000
 TOO_MANY_DOCUMENTS = 11215
 RETRIEVAL_FAILED = 11200
+HUNG_UP = "hung up by the document"
 REFUSED_QUIETLY = (20404, 20409, 31941)  # an unknown or taken name, too many tracks: no more than a warning
 
 
@@ -256,7 +257,7 @@ class TwimlExecution:
             case verbs.Redirect():
                 self._fetch(verb.url, verb.method, place=verb.place)
             case verbs.Hangup():
-                self._end("")
+                self._end(HUNG_UP)
             case verbs.Reject():
                 self._reject(verb)
             case _:

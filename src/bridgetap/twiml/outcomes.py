@@ -33,7 +33,7 @@ def after_dial(result: DialResult) -> Parameters:
     if result.call_sid is not None:
         found.append(("DialCallSid", str(result.call_sid)))
     found.append(("DialCallDuration", str(result.duration_s)))
-    found.append(("DialBridged", "true" if result.status in _WERE_BRIDGED else "false"))
+    found.append(("DialBridged", "true" if result.bridged and result.status in _WERE_BRIDGED else "false"))
     if result.recording_url:
         found.append(("RecordingUrl", result.recording_url))
     return tuple(found)

@@ -1,0 +1,61 @@
+"""Asks for the documents of one call: the voice request of spec/twilio §6.2, signed."""
+
+from bridgetap.engine import IncomingCall
+from bridgetap.errors import InvalidInput
+from bridgetap.twiml.effects import FetchDocument, NotifyAction
+from bridgetap.twiml.events import DocumentFetched
+from bridgetap.webhooks import Callback, WebhookFailed, WebhookRequest, WebhookUrl
+
+from .exchange import Exchange
+from .ledger import CallEntry
+from .voice_request import voice_parameters
+
+
+class Documents:
+    """One call's. `invite` is what brought it, where it came in."""
+
+    def __init__(self, *, exchange: Exchange, entry: CallEntry, invite: IncomingCall | None = None) -> None:
+        self._exchange = exchange
+        self._entry = entry
+        self._invite = invite
+        self._notified = 0
+
+    async def fetch(self, effect: FetchDocument) -> DocumentFetched:
+        """Never raises: no answer is an answer too."""
+        try:
+            request = WebhookRequest(
+                url=WebhookUrl.parse(effect.url),
+                method=effect.method,
+                parameters=self._parameters(effect.parameters),
+                token=self._exchange.ledger.token(),
+            )
+            answer = await self._exchange.webhooks.send(request, timeout_s=effect.timeout_s, max_bytes=effect.max_bytes)
+        except WebhookFailed as failed:
+            return DocumentFetched(effect=effect.id, status=0, error=failed.reason, code=failed.code or 0)
+        except InvalidInput as invalid:
+            return DocumentFetched(effect=effect.id, status=0, error=invalid.rule, code=invalid.code or 0)
+        return DocumentFetched(
+            effect=effect.id,
+            url=str(answer.url),
+            status=answer.status,
+            content_type=answer.content_type,
+            body=answer.body,
+        )
+
+    def notify(self, effect: NotifyAction) -> None:
+        """Durable: it outlives the call, and is sent again where nobody answers. A URL that is none was told
+        of when it was resolved."""
+        self._exchange.callbacks.put(
+            Callback(
+                line=f"{self._entry.record.sid}/action",
+                place=self._notified,
+                url=WebhookUrl.parse(effect.url),
+                method=effect.method,
+                parameters=self._parameters(effect.parameters),
+                call_sid=self._entry.record.sid,
+            )
+        )
+        self._notified += 1
+
+    def _parameters(self, more: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        return (*voice_parameters(self._entry.record, sip=self._invite).items(), *more)

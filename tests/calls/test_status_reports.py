@@ -1,0 +1,104 @@
+"""Status callbacks: who is told what of a call, in which order."""
+
+from pathlib import Path
+
+from bridgetap.calls import CallChange, NewCall, Voice
+from bridgetap.engine.virtual_loop import run_virtual
+from bridgetap.twiml import DocumentText
+from bridgetap.twiml.effects import CallCallback
+
+from .stage import VOICE, Stage
+
+ALL = ("initiated", "ringing", "answered", "completed")
+STATUS = {"status_callback": "https://app.example/status"}
+
+
+def told(stage: Stage, *names: str) -> list[tuple[str, ...]]:
+    return [tuple(dict(callback.parameters).get(name, "") for name in names) for callback in stage.told.callbacks]
+
+
+def test_a_number_tells_of_the_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, number=VOICE | STATUS).running() as stage:
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call()
+            await stage.settle(61)
+            await stage.heard()
+            (callback,) = stage.told.callbacks
+            assert (callback.url.called, callback.method) == ("https://app.example/status", "POST")
+            assert (callback.line, callback.place) == (stage.call_rows()[0].sid, 0)
+            found = dict(callback.parameters)
+            assert (found["CallStatus"], found["SequenceNumber"]) == ("completed", "0")
+            assert (found["CallDuration"], found["Duration"]) == ("61", "2")
+            assert (found["CallbackSource"], found["SipResponseCode"]) == ("call-progress-events", "200")
+            assert found["Timestamp"] == "Thu, 01 Jan 2026 00:01:01 +0000"
+            assert (found["From"], found["To"], found["Direction"]) == ("+15559998888", "+15551230000", "inbound")
+
+    run_virtual(main())
+
+
+def test_a_number_tells_all_that_it_is_asked_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        number = VOICE | STATUS | {"status_callback_event": list(ALL), "status_callback_method": "GET"}
+        async with Stage(tmp_path, number=number).running() as stage:
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call()
+            await stage.heard()
+            assert told(stage, "CallStatus", "SequenceNumber") == [
+                ("initiated", "0"),
+                ("ringing", "1"),
+                ("in-progress", "2"),
+                ("completed", "3"),
+            ]
+
+    run_virtual(main())
+
+
+def test_a_call_out_that_is_busy(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path).running() as stage:
+            status = CallCallback(url="https://app.example/out", events=ALL)
+            voice = Voice(source=DocumentText(text="<Response/>"))
+            await stage.calls.create(NewCall(to="+15550001111", from_="+1", runs=voice, status=status))
+            await stage.settle()
+            (dialog,) = stage.dialled()
+            await stage.ringing(dialog)
+            await stage.hang_up(dialog, cause="rejected", status=486)
+            assert told(stage, "CallStatus", "SipResponseCode", "CallDuration") == [
+                ("initiated", "", ""),
+                ("ringing", "", ""),
+                ("busy", "486", "0"),
+            ]
+
+    run_virtual(main())
+
+
+def test_a_dialled_party_has_its_own(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, number=VOICE).running() as stage:
+            callback = "statusCallback='/party' statusCallbackEvent='initiated answered completed'"
+            stage.serve("voice", f"<Dial><Number {callback}>+15550001111</Number></Dial>")
+            await stage.call()
+            (callee,) = stage.dialled()
+            await stage.ringing(callee)
+            await stage.answers(callee)
+            await stage.hang_up(callee)
+            caller, party = stage.call_rows()
+            assert told(stage, "CallStatus", "CallSid", "ParentCallSid", "Direction") == [
+                (status, party.sid, caller.sid, "outbound-dial") for status in ("initiated", "in-progress", "completed")
+            ]
+
+    run_virtual(main())
+
+
+def test_it_may_be_given_while_the_call_lasts(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, number=VOICE).running() as stage:
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call()
+            change = CallChange(status=CallCallback(url="https://app.example/late"))
+            stage.calls.change(stage.call_rows()[0].sid, change)
+            await stage.heard()
+            assert told(stage, "CallStatus") == [("completed",)]
+
+    run_virtual(main())
