@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-from bridgetap.api import CallsService, calls, create_api, errors
+from bridgetap.api import CallsService, call_request, calls, create_api, errors
 from bridgetap.ids import AccountSid
 from bridgetap.settings import Account, Settings
 
@@ -37,15 +37,18 @@ def test_every_route_is_documented() -> None:
 
 
 def test_every_code_is_explained() -> None:
-    ours = [value for module in (errors, calls) for value in vars(module).values() if isinstance(value, int)]
+    ours = [
+        value for module in (errors, calls, call_request) for value in vars(module).values() if isinstance(value, int)
+    ]
     codes = sorted({str(value) for value in ours if value >= 20_000})
     assert "21220" in codes
     assert [code for code in codes if not re.search(rf"\b{code}\b", PAGE)] == []
 
 
 def test_every_parameter_that_is_read_is_documented() -> None:
-    source = Path(str(calls.__file__)).read_text(encoding="utf-8")
-    read = set(re.findall(r'(?:text|integer|_party|time_range)\((?:query, )?"([A-Z]\w+)"', source))
-    assert {"To", "Flow", "StartTime"} <= read
-    refused = {"Twiml", "ApplicationSid"}
+    sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (calls, call_request)]
+    reading = r'(?:texts?|integer|_party|time_range|_url|_method)\((?:query, |form, )?"([A-Z]\w+)"'
+    read = {name for source in sources for name in re.findall(reading, source)}
+    assert {"To", "Flow", "StartTime", "FallbackUrl", "StatusCallbackEvent"} <= read
+    refused = {"ApplicationSid"}
     assert [name for name in sorted(read - refused) if f"`{name}`" not in PAGE] == []

@@ -44,7 +44,7 @@ from .events import (
 from .outcomes import Parameters, after_connect, after_dial, after_failure, after_gather
 from .phases import ANSWERS, Ended, Fetching, Fresh, Phase, Running, Waiting
 from .problems import OURS, line
-from .urls import resolve, shown
+from .urls import resolve, shown, without_password
 
 MAX_DOCUMENTS = 1000
 TOO_MANY_DOCUMENTS = 11215
@@ -224,7 +224,7 @@ class TwimlExecution:
         if self._fallback is None or is_fallback:
             return self._end(str(error))
         self._base = ""
-        parameters = after_failure(error.code or RETRIEVAL_FAILED, shown(url))
+        parameters = after_failure(error.code or RETRIEVAL_FAILED, without_password(url))
         return self._fetch(self._fallback.url, self._fallback.method, parameters, is_fallback=True)
 
     # --- verbs -----------------------------------------------------------------------------

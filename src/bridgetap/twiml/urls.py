@@ -48,5 +48,11 @@ def resolve_stream(base: str, url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """A URL as it may stand in a log: without the password in it, and not endless."""
-    return _USER_INFORMATION.sub("//***@", url, count=1)[:_EXCERPT]
+    """A URL as it may stand in a log: without the password and the query in it, and not endless."""
+    bare, mark, _ = without_password(url).partition("?")
+    return (bare + ("?…" if mark else ""))[:_EXCERPT]
+
+
+def without_password(url: str) -> str:
+    """A URL as another server may be told of it."""
+    return _USER_INFORMATION.sub("//***@", url, count=1)
