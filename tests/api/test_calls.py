@@ -50,7 +50,7 @@ async def test_a_flow_may_stand_in_the_url(served: Served) -> None:
         ({"To": "1", "From": "x" * 65, **FLOW}, 21212, "From: must be"),
         ({"To": "1", "From": "1", "Url": "ftp://a.test/twiml"}, 21205, "Url: must be"),
         ({"To": "1", "From": "1", "Url": "/twiml"}, 21205, "Url: must be"),
-        ({"To": "1", "From": "1", "Url": "https://[a.test/"}, 21205, "Url: must be"),
+        ({"To": "1", "From": "1", "Url": "https://[a.test/"}, 21205, "Url: is no URL"),
         ({"To": "1", "From": "1", "Url": "https://a.test/", "Method": "PUT"}, 20001, "Method: must be GET or POST"),
         ({"To": "1", "From": "1", "Url": "https://a.test/", "FallbackUrl": "x"}, 21205, "FallbackUrl: must be"),
         ({"To": "1", "From": "1", "StatusCallback": "x", **FLOW}, 21205, "StatusCallback: must be"),

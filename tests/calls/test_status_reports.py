@@ -25,7 +25,7 @@ def test_a_number_tells_of_the_end(tmp_path: Path) -> None:
             await stage.settle(61)
             await stage.heard()
             (callback,) = stage.told.callbacks
-            assert (callback.url.called, callback.method) == ("https://app.example/status", "POST")
+            assert (callback.to.url.called, callback.to.method) == ("https://app.example/status", "POST")
             assert (callback.line, callback.place) == (stage.call_rows()[0].sid, 0)
             found = dict(callback.parameters)
             assert (found["CallStatus"], found["SequenceNumber"]) == ("completed", "0")

@@ -115,7 +115,7 @@ def test_the_caller_leaves_while_the_called_party_listens(tmp_path: Path) -> Non
             assert stage.fake.sent("hang_up")[0].of == callee
             (told,) = stage.told.callbacks
             assert dict(told.parameters)["DialCallStatus"] == "canceled"
-            assert told.url.called == "https://app.example/after"
+            assert told.to.url.called == "https://app.example/after"
 
     run_virtual(main())
 

@@ -1,12 +1,13 @@
 """What a call shall be, or become, as a form asks for it (spec/twilio §5.4)."""
 
 from typing import Literal, TypeAlias, cast, get_args
-from urllib.parse import urlsplit
 
 from bridgetap.calls import CallChange, NewCall, Voice
+from bridgetap.errors import InvalidInput
 from bridgetap.settings import ANY, E164, Settings, normalise_number
 from bridgetap.twiml import DocumentAt, DocumentSource, DocumentText
 from bridgetap.twiml.effects import CallCallback, CallEvent, Method
+from bridgetap.webhooks import WebhookUrl
 
 from .errors import ApiError, invalid
 from .form import Parameters
@@ -157,12 +158,9 @@ def _status(form: Parameters) -> CallCallback | None:
 def _url(form: Parameters, name: str) -> str:
     text = form.text(name) or ""
     try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # either raises, where it cannot be read
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if parts.scheme.lower() not in {"http", "https"} or not host or not text.isprintable() or " " in text:
-        raise invalid(name, "must be an absolute http:// or https:// URL", code=URL_INVALID)
+        WebhookUrl.parse(text, place=name)
+    except InvalidInput as error:
+        raise invalid(name, error.rule, code=URL_INVALID) from None
     return text
 
 

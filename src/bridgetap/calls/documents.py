@@ -1,13 +1,15 @@
 """Asks for the documents of one call: the voice request of spec/twilio §6.2, signed."""
 
+from bridgetap import webhooks
 from bridgetap.engine import IncomingCall
 from bridgetap.errors import InvalidInput
-from bridgetap.twiml.effects import FetchDocument, NotifyAction
+from bridgetap.twiml.effects import Callback, FetchDocument, NotifyAction
 from bridgetap.twiml.events import DocumentFetched
-from bridgetap.webhooks import Callback, WebhookFailed, WebhookRequest, WebhookUrl
+from bridgetap.webhooks import WebhookFailed, WebhookRequest, WebhookUrl
 
 from .exchange import Exchange
 from .ledger import CallEntry
+from .status_reports import status_callback
 from .voice_request import voice_parameters
 
 
@@ -43,14 +45,15 @@ class Documents:
         )
 
     def notify(self, effect: NotifyAction) -> None:
-        """Durable: it outlives the call, and is sent again where nobody answers. A URL that is none was told
-        of when it was resolved."""
+        """Durable: it outlives the call, and is sent again where nobody answers."""
+        to = status_callback(Callback(url=effect.url, method=effect.method))
+        if to is None:
+            return
         self._exchange.callbacks.put(
-            Callback(
+            webhooks.Callback(
                 line=f"{self._entry.record.sid}/action",
                 place=self._notified,
-                url=WebhookUrl.parse(effect.url),
-                method=effect.method,
+                to=to,
                 parameters=self._parameters(effect.parameters),
                 call_sid=self._entry.record.sid,
             )

@@ -59,7 +59,7 @@ class Performer:
         self._from = from_
         self._player = Player(caller, exchange.prompter)
         self._keypad = Keypad(caller)
-        self._streams = StreamEffects(streams, open_audio=self._open_audio)
+        self._streams = StreamEffects(streams, open_audio=self._open_audio, is_over=lambda: caller.is_over)
         self._dialling: Dialling | None = None
         self._dialled: DialStatus = "no-answer"  # the last one
 
@@ -86,7 +86,10 @@ class Performer:
             case StopStream():
                 return self._streams.stop(effect)
             case ConnectStream():
-                return await self._streams.connect(effect)
+                try:
+                    return await self._streams.connect(effect)
+                finally:
+                    self._keypad.forget()  # the server had them
             case HttpRequest():
                 return await self._exchange.http.ask(effect)
             case FetchDocument():

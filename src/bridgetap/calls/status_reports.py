@@ -2,20 +2,26 @@
 
 from math import ceil
 
+import structlog
+
 from bridgetap.clock import Clock, rfc2822
 from bridgetap.engine import IncomingCall
+from bridgetap.errors import InvalidInput
 from bridgetap.store import CallRecord
+from bridgetap.twiml.effects import Callback as AskedCallback
 from bridgetap.twiml.effects import CallCallback, CallEvent
-from bridgetap.webhooks import Callback, CallbackSender, WebhookUrl
+from bridgetap.webhooks import Callback, CallbackSender, StatusCallback, WebhookUrl
 
 from .voice_request import voice_parameters
+
+log = structlog.get_logger(__name__)
 
 SOURCE = "call-progress-events"
 OK = 200
 
 
 class StatusReports:
-    """One call's. Without `callback` nobody is told; it may come, and change, while the call lasts."""
+    """One call's. Without a callback nobody is told; it may come, and change, while the call lasts."""
 
     def __init__(
         self,
@@ -25,16 +31,23 @@ class StatusReports:
         callback: CallCallback | None = None,
         invite: IncomingCall | None = None,
     ) -> None:
-        self.callback = callback
+        self._to: StatusCallback | None = None
+        self._events: tuple[CallEvent, ...] = ()
         self._callbacks = callbacks
         self._clock = clock
         self._invite = invite
         self._told = 0
+        if callback is not None:
+            self.watch(callback)
+
+    def watch(self, callback: CallCallback) -> None:
+        """Tell this server from now on."""
+        self._to = status_callback(callback)
+        self._events = callback.events
 
     def tell(self, event: CallEvent, call: CallRecord) -> None:
-        """Durable: what is told here is sent even if the process is killed. A URL that is none is told nothing."""
-        callback = self.callback
-        if callback is None or event not in callback.events:
+        """Durable: what is told here is sent even if the process is killed."""
+        if self._to is None or event not in self._events:
             return
         parameters = voice_parameters(call, sip=self._invite)
         if event == "initiated":
@@ -50,13 +63,21 @@ class StatusReports:
             Callback(
                 line=call.sid,
                 place=self._told,
-                url=WebhookUrl.parse(callback.url, place="StatusCallback"),
-                method=callback.method,
+                to=self._to,
                 parameters=tuple(parameters.items()),
                 call_sid=call.sid,
             )
         )
         self._told += 1
+
+
+def status_callback(asked: AskedCallback) -> StatusCallback | None:
+    """Where somebody is told; None, and a line in the log, for a URL that can be resolved and not called."""
+    try:
+        return StatusCallback(url=WebhookUrl.parse(asked.url), method=asked.method)
+    except InvalidInput as error:
+        log.warning("callback.url_invalid", rule=error.rule)
+        return None
 
 
 def _of_the_end(call: CallRecord) -> dict[str, str]:

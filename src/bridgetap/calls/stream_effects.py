@@ -1,20 +1,24 @@
-"""Start Stream and Stop Stream on one call: what is asked for, and what is answered."""
+"""Streams of one call, started, connected to and stopped: what is asked for, and what is answered."""
 
 from collections.abc import Callable
 
 from bridgetap.errors import BridgetapError
 from bridgetap.flow.effects import EffectId, StartStream, StopStream
 from bridgetap.flow.events import StreamCreated, StreamRefused, StreamStopped
+from bridgetap.ids import StreamSid
 from bridgetap.streams import STREAM_FAILED, CallStreams, StreamRequest
 from bridgetap.twiml.effects import Callback, ConnectStream
 from bridgetap.twiml.events import ConnectEnded
 
+from .status_reports import status_callback
+
 
 class StreamEffects:
-    """Carries them out. `open_audio` lets the caller be heard, and hear us."""
+    """Carries them out. `open_audio` lets the caller be heard, and hear us; `is_over` is whether it left."""
 
-    def __init__(self, streams: CallStreams, *, open_audio: Callable[[], None]) -> None:
+    def __init__(self, streams: CallStreams, *, open_audio: Callable[[], None], is_over: Callable[[], bool]) -> None:
         self._streams = streams
+        self._is_over = is_over
         self._open_audio = open_audio
 
     async def start(self, effect: StartStream, *, status: Callback | None = None) -> StreamCreated | StreamRefused:
@@ -27,6 +31,7 @@ class StreamEffects:
             connector=effect.connector,
             tracks=effect.tracks,
             parameters=effect.parameters,
+            status=status_callback(status) if status else None,
         )
         try:
             named = await self._streams.start(request)
@@ -35,8 +40,25 @@ class StreamEffects:
         return StreamCreated(effect=effect.id, sid=named.sid, name=named.name)
 
     async def connect(self, effect: ConnectStream) -> ConnectEnded | StreamRefused:
-        """Until either side leaves. Cancelled, the stream is stopped."""
-        return StreamRefused(effect=effect.id, code=STREAM_FAILED, message="not yet")
+        """Until either side leaves. Cancelled, the stream is ended."""
+        self._open_audio()
+        request = StreamRequest(
+            transport="websocket",
+            name=effect.name,
+            url=effect.url,
+            parameters=effect.parameters,
+            status=status_callback(effect.status) if effect.status else None,
+        )
+        try:
+            named = await self._streams.connect(request)
+        except BridgetapError as error:
+            return _refused(effect.id, error)
+        try:
+            end = await self._streams.until_ended(named)
+        finally:
+            if not self._is_over():  # otherwise it ends with the call
+                self._streams.disconnect(named)
+        return ConnectEnded(effect=effect.id, sid=StreamSid(named.sid), name=named.name, error=end.error)
 
     def stop(self, effect: StopStream) -> StreamStopped | StreamRefused:
         try:

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from .base import Section, broken
 from .network import Codecs
-from .values import Cidr, CommaList, E164OrAny, FilePath, CallbackUrl, SipUriText
+from .values import CallbackUrl, Cidr, CommaList, E164OrAny, FilePath, SipUriText
 
 Method: TypeAlias = Literal["GET", "POST"]
 
