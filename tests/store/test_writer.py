@@ -35,19 +35,18 @@ class Disk:
         self.dialect = type("Dialect", (), {"name": "sqlite"})()
         self._current: list[str] = []
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["Disk"]:
+    async def write(self, work: Callable[["Disk"], None]) -> None:
         self.entered.set()
         self.on_enter()
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)
         self._current = []
-        yield self
+        work(self)
         self.transactions.append(self._current)
         self.written.set()
 
-    async def execute(self, _statement: object, rows: list[dict[str, Any]] | None = None) -> None:
+    def execute(self, _statement: object, rows: list[dict[str, Any]] | None = None) -> None:
         if rows is None:
             self._current.append("delete")
             return

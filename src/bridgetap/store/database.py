@@ -4,7 +4,7 @@ import fcntl
 import os
 import zlib
 from asyncio import Lock
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bridgetap.errors import ConfigurationError
 
 from .errors import StoreError
+from .file_thread import FileThread
 
 BUSY_TIMEOUT_MS = 5000  # another process (a backup, a person) may hold the file for a moment
 MIGRATION_LOCK = 0x62726467  # PostgreSQL's advisory locks are numbers that all its clients share
@@ -37,9 +38,13 @@ async def open_database(url: str, *, node: str) -> AsyncIterator["Database"]:
     except ModuleNotFoundError as error:
         rule = f"the driver {error.name} is not installed: pip install 'bridgetap[postgresql]'"
         raise ConfigurationError("store.url", rule) from None
-    database = Database(engine, one_connection=_is_memory(target))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
+        in_memory, on_file = _is_memory(target), None
+        if target.get_backend_name() == "sqlite" and not in_memory:
+            on_file = stack.enter_context(FileThread.open(target))
+            event.listen(on_file.engine, "connect", _prepare_sqlite)
+        database = Database(engine, one_connection=in_memory, on_file=on_file)
         try:
             if target.get_backend_name() == "sqlite":
                 stack.enter_context(_claimed_file(target))
@@ -54,8 +59,9 @@ async def open_database(url: str, *, node: str) -> AsyncIterator["Database"]:
 class Database:
     """Connections, one transaction each."""
 
-    def __init__(self, engine: AsyncEngine, *, one_connection: bool) -> None:
+    def __init__(self, engine: AsyncEngine, *, one_connection: bool, on_file: FileThread | None = None) -> None:
         self.engine = engine
+        self._on_file = on_file
         # In memory there is but one connection: two transactions on it would be one.
         self._alone = Lock() if one_connection else None
 
@@ -74,6 +80,14 @@ class Database:
         """To write: committed at the end, or not at all."""
         async with self._alone or nullcontext(), self.engine.begin() as connection:
             yield connection
+
+    async def write(self, work: Callable[[Connection], None]) -> None:
+        """The same for what only writes, and often: `work` runs whole, without the loop between its statements."""
+        if self._on_file is not None:
+            await self._on_file.write(work)
+            return
+        async with self.transaction() as connection:
+            await connection.run_sync(work)
 
     async def migrate(self) -> None:
         """Bring the schema up to date."""

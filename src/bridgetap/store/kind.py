@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import JSON, Column, Dialect, Executable, MetaData, RowMapping, Table
@@ -27,7 +28,7 @@ class Kind(Generic[R]):
     history: bool = False
 
     def key(self, record: R) -> Key:
-        return (self.table.name, *(getattr(record, column.key) for column in self.table.primary_key))
+        return (self.table.name, *(getattr(record, name) for name in self._key_names))
 
     def is_open(self, record: R) -> bool:
         """Whether an end of it is still to come."""
@@ -35,17 +36,17 @@ class Kind(Generic[R]):
 
     def row(self, record: R, node: str) -> dict[str, Any]:
         """The row of a record; `node` goes into its column where the table has one."""
-        row = {field.name: _to_column(getattr(record, field.name)) for field in fields(cast("Any", record))}
-        if "node" in self.table.c:
+        row = {name: _to_column(getattr(record, name)) for name in self._names}
+        if self._has_node:
             row["node"] = node
         return row
 
     def read(self, row: RowMapping) -> R:
         """The record of a row."""
         values = {}
-        for field in fields(cast("Any", self.record)):
-            value = row[field.name]
-            values[field.name] = _to_tuple(value) if isinstance(self._column(field.name).type, JSON) else value
+        for name in self._names:
+            value = row[name]
+            values[name] = _to_tuple(value) if isinstance(self._column(name).type, JSON) else value
         return self.record(**values)
 
     def upsert(self, dialect: Dialect) -> Executable:
@@ -61,12 +62,26 @@ class Kind(Generic[R]):
         insert: Any = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
         return cast("Executable", insert(self.table).on_conflict_do_nothing())
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(cast("Any", self.record)))
+
+    @cached_property
+    def _key_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.table.primary_key)
+
+    @cached_property
+    def _has_node(self) -> bool:
+        return "node" in self.table.c
+
     def _column(self, name: str) -> Column[Any]:
         return self.table.c[name]
 
 
 def _to_column(value: Any) -> Any:
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
         # What a peer wrote may hold bytes that were no UTF-8, and PostgreSQL takes no NUL.
         return value.encode("utf-8", "replace").decode().replace("\0", "")
     return list(value) if isinstance(value, tuple) else value

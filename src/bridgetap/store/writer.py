@@ -15,13 +15,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import ColumnElement, Executable, Table, and_, delete, insert
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, delete, insert
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database, reason
 from .errors import StoreFull, StoreRefused, StoreUnavailable
@@ -214,8 +214,7 @@ class Writer:
         attempt = 0
         while True:
             try:
-                async with self._database.transaction() as connection:
-                    await self._execute(connection, [write for _, write in chunk])
+                await self._database.write(partial(self._execute, [write for _, write in chunk]))
             except (SQLAlchemyError, OSError) as error:
                 if _is_the_rows_fault(error):
                     await self._refuse_or_split(chunk, batch, reason(error))
@@ -240,18 +239,19 @@ class Writer:
         for one in chunk:
             await self._write([one], batch)
 
-    async def _execute(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
+    def _execute(self, writes: Sequence[Write], connection: Connection) -> None:
+        """May run on the database's own thread: the loop's side touches nothing of this meanwhile."""
         rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for write in writes:
             match write:
                 case Upsert():
                     rows[self._upsert(write.kind)].append(write.kind.row(write.record, self._node))
                 case Replace():
-                    await connection.execute(delete(write.table).where(write.where))
+                    connection.execute(delete(write.table).where(write.where))
                     if write.rows:
-                        await connection.execute(insert(write.table), write.rows)
+                        connection.execute(insert(write.table), write.rows)
         for name, values in rows.items():
-            await connection.execute(self._upserts[name], values)
+            connection.execute(self._upserts[name], values)
 
     def _upsert(self, kind: Kind[Any]) -> str:
         name = kind.table.name
