@@ -459,12 +459,14 @@ class ForkTarget:
         capture_from: Literal["open", "create"] = "open",
         bidirectional: bool = False,
         strict_messages: bool = False,
+        events: list[Literal["dtmf", "hold", "participant"]] = ...,
     ) -> ForkTarget:
         """`headers` join the handshake (X-Twilio-Signature). Media Streams JSON, µ-law 8 kHz.
 
         `bidirectional`: the far end hears `inbound` alone and speaks: until the fork ends, what the
         leg sends is what the far end said, else silence, and prompts wait. One at a time on a leg.
         `strict_messages`: warn of fields too many in what it sends.
+        `events`: what is told between the audio; keys the core sees itself, the rest comes by `Leg.tell_fork`.
         """
 
 @final
@@ -498,6 +500,10 @@ class Leg:
 
     def stop_fork(self, fork: int) -> None:
         """Take no further audio; drain, send `stop`, close. `ForkEnded` follows."""
+
+    def tell_fork(self, fork: int, event: str, body: str) -> None:
+        """Send a message of that event between the audio. `body` is a JSON object on one line, at most 4096 bytes;
+        `timestamp` is put before its members. A fork that takes no audio yet, or no more, tells nothing."""
 
     def record(self, path: str, *, tracks: list[_Track]) -> int:
         """Write a WAV (s16le, one channel a track). `RecordEnded` follows `stop_record` or close."""

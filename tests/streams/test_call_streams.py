@@ -14,7 +14,7 @@ from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow import StreamUrl
 from bridgetap.ids import AccountSid, CallSid
 from bridgetap.store import StoreFull, StoreUnavailable, StreamRecord
-from bridgetap.streams import CallStreams, StreamParts, StreamPolicy, StreamRequest, Streams
+from bridgetap.streams import CallStreams, Hold, Participant, StreamParts, StreamPolicy, StreamRequest, Streams
 from bridgetap.webhooks import Callback, StatusCallback
 
 ACCOUNT, CALL = AccountSid("AC" + "1" * 32), CallSid("CA" + "2" * 32)
@@ -115,6 +115,33 @@ async def test_what_the_core_is_told(desk: Desk) -> None:
     assert target.tracks == ("inbound", "outbound")
     assert target.parameters == (("k", "v"),)
     assert target.headers == (("X-Twilio-Signature", "signature of wss://media.example:8443/in"),)
+
+
+@virtual
+async def test_a_stream_is_told_the_events_it_asked_for(desk: Desk) -> None:
+    await desk.start("all", events=("dtmf", "hold", "participant"))
+    await desk.start("holds", events=("hold",))
+    await desk.start("none")
+    every, holds, _ = desk.leg.forks
+    desk.call.tell(Hold(track="outbound", held=True))
+    desk.call.tell(Participant(joined=True, call_sid=CALL, address="+49301234567"))
+    desk.call.tell(Participant(joined=False))
+    told = [(command["fork"], command["event"], command["body"]) for command in desk.fake.sent("tell_fork")]
+    assert told == [
+        (every, "hold", {"track": "outbound", "held": True}),
+        (holds, "hold", {"track": "outbound", "held": True}),
+        (
+            every,
+            "participant",
+            {"track": "outbound", "action": "joined", "callSid": CALL, "address": "+49301234567"},
+        ),
+        (every, "participant", {"track": "outbound", "action": "left"}),
+    ]
+    assert [target.events for target in desk.leg.forks.values()] == [
+        ("dtmf", "hold", "participant"),
+        ("hold",),
+        (),
+    ]
 
 
 @virtual

@@ -163,6 +163,20 @@ impl LegHandle {
         self.end(Command::StopFork { fork });
     }
 
+    /// Tell a fork's far server of an event: `body` is a JSON object, whose members follow the
+    /// time it happened at.
+    ///
+    /// # Errors
+    /// What would not be such a message, or a thread that takes no orders.
+    pub fn tell_fork(&self, fork: ForkId, event: &str, body: &str) -> Result<(), MediaError> {
+        target::check_event(event, body)?;
+        self.start(Command::TellFork {
+            fork,
+            event: event.into(),
+            body: body.into(),
+        })
+    }
+
     /// Write a WAV, one channel a track.
     ///
     /// # Errors

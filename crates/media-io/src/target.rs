@@ -4,6 +4,9 @@ use bridgetap_media::{ForkTarget, LegMedia, Track};
 
 use crate::error::MediaError;
 
+/// Bytes of an event's body.
+const MAX_EVENT: usize = 4096;
+
 /// Names and headers go onto the wire as they are, so they must not carry line breaks; the path
 /// must be one, without the blanks that would end it.
 pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
@@ -66,6 +69,23 @@ pub(crate) fn check_media(media: &LegMedia) -> Result<(), MediaError> {
             "ptime_ms",
             &media.ptime_ms.to_string(),
             "must be 10, 20, 30, 40, 50 or 60",
+        );
+    }
+    Ok(())
+}
+
+/// An event becomes a message of its own, so it must not break out of its place in it.
+pub(crate) fn check_event(event: &str, body: &str) -> Result<(), MediaError> {
+    if event.is_empty() || !event.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+        return refuse("event", event, "must be of a-z and -");
+    }
+    let object = body.starts_with('{') && body.ends_with('}');
+    if !object || body.len() > MAX_EVENT || body.bytes().any(|b| b < 0x20) {
+        // The body stays out of the error: it may name people.
+        return refuse(
+            "body of event",
+            event,
+            "must be a JSON object on one line, to 4096 bytes",
         );
     }
     Ok(())
@@ -145,6 +165,22 @@ mod tests {
             spoil(&mut bad);
             let error = check_media(&bad).unwrap_err().to_string();
             assert!(error.starts_with(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_json_object() {
+        assert!(check_event("hold", r#"{"track":"inbound"}"#).is_ok());
+        let long = format!("{{{}}}", " ".repeat(MAX_EVENT));
+        for (event, body) in [
+            ("", "{}"),
+            ("a\"b", "{}"),
+            ("hold", "[]"),
+            ("hold", "{\n}"),
+            ("hold", &long),
+        ] {
+            let error = check_event(event, body).unwrap_err().to_string();
+            assert!(!error.contains("[]"), "{error}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bridgetap_media::{
     CaptureFrom, Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia,
-    LegStats, MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
+    LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
 };
 
 const CALLS: u64 = 200;
@@ -167,6 +167,7 @@ fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, sink: &mut Nowhe
         capture_from: CaptureFrom::Open,
         bidirectional: false,
         strict_messages: false,
+        shape: Shape::default(),
     };
     let fork = ForkId(call);
     let target = Box::new(target);

@@ -74,6 +74,15 @@ pub enum Command {
         /// The fork.
         fork: ForkId,
     },
+    /// Tell a fork's far server of an event, between the audio.
+    TellFork {
+        /// The fork.
+        fork: ForkId,
+        /// The event's name, which is also the member that holds it.
+        event: Box<str>,
+        /// A JSON object; `timestamp` is put before its members.
+        body: Box<str>,
+    },
     /// Give the samples of these tracks to `Sink::record_samples`.
     StartRecord {
         /// Which leg.

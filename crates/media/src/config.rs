@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::fork::Shape;
 use crate::ids::LegId;
 
 /// What all legs of one shard share.
@@ -184,4 +185,6 @@ pub struct ForkTarget {
     pub bidirectional: bool,
     /// A field too many in what it sends is worth a warning.
     pub strict_messages: bool,
+    /// What its frames look like.
+    pub shape: Shape,
 }

@@ -3,25 +3,33 @@
 //! The shard's driver connects and writes; the fork says what to write next, how long to go on
 //! after a stop, what to skip when the far end is behind, and how it ended, exactly once.
 
+mod aside;
 mod json;
 mod lag;
+mod lane;
 mod latency;
 mod messages;
 mod reader;
 mod ring;
+mod shape;
+mod shaped;
+mod shaper;
 mod totals;
 mod wire;
 
 use std::time::{Duration, Instant};
 
+use self::aside::{Aside, News, Waiting};
 use self::lag::LagWatch;
 use self::messages::{CONNECTED, Media, Messages};
 use self::reader::Reader;
 pub use self::reader::Rings;
 pub use self::ring::Ring;
+pub use self::shape::{Asides, Channels, Format, Framing, Shape, WallClock};
+use self::shaper::Shaper;
 use self::totals::{Ended, Totals};
 pub use self::wire::{ForkFrame, RemoteClose};
-use crate::clock::CHUNK_MS;
+use crate::clock::{CHUNK_MS, CallClock, PER_MS};
 use crate::config::{CaptureFrom, ForkTarget, Track};
 use crate::event::{EndReason, MediaEvent};
 use crate::ids::{ForkId, LegId};
@@ -38,6 +46,9 @@ pub struct Fork {
     leg: LegId,
     messages: Messages,
     tracks: Vec<Track>,
+    shape: Shape,
+    /// Makes the frames, unless they are Twilio's.
+    shaper: Option<Box<Shaper>>,
     max_lag_ms: u32,
     capture_from: CaptureFrom,
     created: Instant,
@@ -45,8 +56,14 @@ pub struct Fork {
     ending: Option<Ending>,
     /// Where it reads each track, once it takes audio.
     reader: Reader,
-    /// The call's clock when it began to take audio.
+    /// The call's clock.
+    clock: Option<CallClock>,
+    /// What it showed when the fork began to take audio.
     origin_ms: u64,
+    /// Events that wait to be told.
+    asides: Waiting,
+    /// Keys are among them: always so when the far server speaks, as Twilio does.
+    tells_keys: bool,
     /// Of the last message that carries one.
     sequence: u64,
     told_ready: bool,
@@ -95,13 +112,18 @@ impl Fork {
             leg,
             messages: Messages::new(target, &tracks),
             tracks,
+            shape: target.shape,
+            shaper: (!target.shape.has_plain_audio()).then(|| Box::new(Shaper::new(target.shape))),
             max_lag_ms: target.max_lag_ms,
             capture_from: target.capture_from,
             created: now,
             stage: Stage::Connecting,
             ending: None,
             reader: Reader::default(),
+            clock: None,
             origin_ms: 0,
+            asides: Waiting::default(),
+            tells_keys: target.bidirectional || target.shape.asides.dtmf,
             sequence: 0,
             told_ready: false,
             opened: None,
@@ -139,8 +161,9 @@ impl Fork {
     }
 
     /// Take audio from chunk `from_index` on.
-    pub fn begin(&mut self, clock_ms: u64, from_index: u64, rings: &Rings) {
-        self.origin_ms = clock_ms;
+    pub fn begin(&mut self, clock: CallClock, now: Instant, from_index: u64, rings: &Rings) {
+        self.clock = Some(clock);
+        self.origin_ms = clock.ms(now);
         self.reader.begin(&self.tracks, from_index, rings);
     }
 
@@ -171,6 +194,38 @@ impl Fork {
             return;
         }
         self.bound_lag(now, rings, sink);
+        if self.stage == Stage::Streaming && self.has_frame(rings) {
+            self.tell_ready(sink);
+        }
+    }
+
+    fn has_frame(&self, rings: &Rings) -> bool {
+        match &self.shaper {
+            None => true,
+            Some(shaper) => shaper.next(&self.tracks, &self.reader, rings).is_some(),
+        }
+    }
+
+    /// The leg's party pressed a key.
+    pub fn pressed(&mut self, clock_ms: u64, key: char, sink: &mut impl Sink) {
+        if self.tells_keys {
+            self.add_aside(clock_ms, News::Key(key), sink);
+        }
+    }
+
+    /// Tell the far server of an event: `body` is a JSON object.
+    pub fn tell(&mut self, now: Instant, event: Box<str>, body: Box<str>, sink: &mut impl Sink) {
+        if let Some(clock) = self.clock {
+            self.add_aside(clock.ms(now), News::Told { event, body }, sink);
+        }
+    }
+
+    /// Events before the first audio and after the last are not the stream's.
+    fn add_aside(&mut self, at_ms: u64, news: News, sink: &mut impl Sink) {
+        if !self.reader.has_begun() || self.ending.is_some() {
+            return;
+        }
+        self.asides.add(Aside { at_ms, news });
         if self.stage == Stage::Streaming {
             self.tell_ready(sink);
         }
@@ -203,8 +258,10 @@ impl Fork {
                 Some(ForkFrame::Start)
             }
             Stage::Streaming => {
-                if self.next_media(now, rings, out) {
-                    Some(ForkFrame::Media)
+                if self.next_aside(rings, out) {
+                    Some(ForkFrame::Event)
+                } else if let Some(frame) = self.next_audio(now, rings, out) {
+                    Some(frame)
                 } else {
                     self.next_stop(now, out)
                 }
@@ -214,10 +271,39 @@ impl Fork {
         frame
     }
 
-    fn next_media(&mut self, now: Instant, rings: &Rings, out: &mut Vec<u8>) -> bool {
-        let Some((track, chunk, frame)) = self.reader.next(rings) else {
+    fn next_aside(&mut self, rings: &Rings, out: &mut Vec<u8>) -> bool {
+        let audio_ms = self.reader.next_index(rings).map(|index| index * CHUNK_MS);
+        let Some(aside) = self.asides.next(audio_ms) else {
             return false;
         };
+        self.sequence += 1;
+        let wall_ms = self.wall_ms(aside.at_ms);
+        match &aside.news {
+            News::Key(key) => self.messages.key(out, self.sequence, *key, wall_ms),
+            News::Told { event, body } => {
+                let timestamp_ms = aside.at_ms.saturating_sub(self.origin_ms);
+                self.messages
+                    .told(out, self.sequence, event, body, timestamp_ms, wall_ms);
+            }
+        }
+        true
+    }
+
+    /// The wall clock at a time of the call's, where the stream wants it.
+    fn wall_ms(&self, clock_ms: u64) -> Option<u64> {
+        let position = i64::try_from(clock_ms).unwrap_or(i64::MAX / 8) * PER_MS;
+        Some(
+            self.shape
+                .wall_clock?
+                .unix_ms(self.clock?.instant(position)),
+        )
+    }
+
+    fn next_audio(&mut self, now: Instant, rings: &Rings, out: &mut Vec<u8>) -> Option<ForkFrame> {
+        if self.shaper.is_some() {
+            return self.next_shaped(now, rings, out);
+        }
+        let (track, chunk, frame) = self.reader.next(rings)?;
         self.sequence += 1;
         let before = out.len();
         self.messages.media(
@@ -231,14 +317,18 @@ impl Fork {
             },
         );
         self.message_len = out.len() - before;
-        self.totals.sent(frame.filled);
-        // What waited for the far server to answer says nothing about us.
-        if let (Some(arrived), Some(opened)) = (frame.arrived, self.opened)
+        self.totals.sent(1, frame.filled.into());
+        self.note_latency(now, frame.arrived);
+        Some(ForkFrame::Media)
+    }
+
+    /// What waited for the far server to answer says nothing about us.
+    fn note_latency(&mut self, now: Instant, arrived: Option<Instant>) {
+        if let (Some(arrived), Some(opened)) = (arrived, self.opened)
             && arrived >= opened
         {
             self.totals.took(now.saturating_duration_since(arrived));
         }
-        true
     }
 
     fn next_stop(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<ForkFrame> {
@@ -259,8 +349,9 @@ impl Fork {
         rings: &Rings,
         sink: &mut impl Sink,
     ) {
-        let per_chunk = (self.message_len + WIRE_OVERHEAD) * self.tracks.len().max(1);
-        let ms = unsent_bytes as u64 * CHUNK_MS / per_chunk as u64;
+        let frames = self.shape.frames_for(self.tracks.len());
+        let per_frame = (self.message_len + WIRE_OVERHEAD) * frames;
+        let ms = unsent_bytes as u64 * self.shape.chunks() * CHUNK_MS / per_frame as u64;
         self.unsent_ms = u32::try_from(ms).unwrap_or(u32::MAX);
         if matches!(self.stage, Stage::Stopped { .. }) && unsent_bytes == 0 {
             self.end_as_asked(0, rings, sink);
@@ -335,7 +426,7 @@ impl Fork {
         }
         if self.stage == Stage::Streaming && self.reader.queued(rings) > 0 {
             // The drain is over: drop what is left, and give `stop` itself a moment.
-            self.totals.frames_dropped += self.reader.skip_to(0, rings);
+            self.skip_to(0, rings);
             if let Some(ending) = &mut self.ending {
                 ending.deadline = now + STOP_GRACE;
             }
@@ -369,7 +460,7 @@ impl Fork {
         if self.stage == Stage::Over {
             return;
         }
-        self.totals.frames_dropped += self.reader.queued(rings);
+        self.totals.chunks_dropped += self.reader.queued(rings);
         self.stage = Stage::Over;
         self.reader = Reader::default();
         let ended = self.totals.ended(self.leg, self.id, how, self.lag.most_ms);

@@ -36,7 +36,7 @@ pub use config::{
     CaptureFrom, Codec, Direction, ForkTarget, LegConfig, LegMedia, ShardConfig, Track,
 };
 pub use event::{EndReason, ForkEnded, LegStats, MediaEvent};
-pub use fork::{ForkFrame, RemoteClose};
+pub use fork::{Asides, Channels, ForkFrame, Format, Framing, RemoteClose, Shape, WallClock};
 pub use ids::{ForkId, LegId, PlayId, PromptId, RecordId};
 pub use prompt::{Prompt, PromptError};
 pub use shard::{MovedLeg, Shard};

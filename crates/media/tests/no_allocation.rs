@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bridgetap_media::{
     CaptureFrom, Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia,
-    LegStats, MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
+    LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
 };
 
 thread_local! {
@@ -148,6 +148,7 @@ impl Call {
                 capture_from: CaptureFrom::Open,
                 bidirectional: false,
                 strict_messages: false,
+                shape: Shape::default(),
             };
             self.order(Command::StartFork {
                 leg: LegId(leg),

@@ -1,5 +1,6 @@
 """The media half of the fake core."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -114,6 +115,10 @@ class FakeLeg:
     def stop_fork(self, fork: ForkId) -> None:
         self._journal.note("stop_fork", self._id, fork=fork)
         self.end_fork(fork, reason="stopped")
+
+    def tell_fork(self, fork: ForkId, event: str, body: str) -> None:
+        if fork in self.forks:
+            self._journal.note("tell_fork", self._id, fork=fork, event=event, body=json.loads(body))
 
     def end_fork(self, fork: ForkId, *, reason: ForkEnd, code: int = 0, detail: str = "", close_code: int = 0) -> None:
         """A fork's one end; for one that is gone, nothing."""

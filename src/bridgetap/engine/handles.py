@@ -121,3 +121,4 @@ class ForkTarget:
     capture_from: Literal["open", "create"] = "open"
     bidirectional: bool = False
     strict_messages: bool = False
+    events: tuple[Literal["dtmf", "hold", "participant"], ...] = ()

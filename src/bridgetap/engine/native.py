@@ -297,6 +297,10 @@ class NativeLeg:
         self.handle.stop_fork(fork)
 
     @translated
+    def tell_fork(self, fork: ForkId, event: str, body: str) -> None:
+        self.handle.tell_fork(fork, event, body)
+
+    @translated
     def record(self, path: str, *, tracks: Sequence[Track]) -> RecordId:
         return RecordId(self.handle.record(path, tracks=list(tracks)))
 

@@ -9,6 +9,7 @@ from .callbacks import LastWords
 from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
+from .news import Hold, Participant, StreamEvent, StreamNews
 from .ports import Notifier, StreamRecords
 from .websocket import StreamPolicy
 
@@ -17,10 +18,14 @@ __all__ = [
     "CallStreams",
     "End",
     "EndReason",
+    "Hold",
     "LastWords",
     "Named",
     "Notifier",
+    "Participant",
     "State",
+    "StreamEvent",
+    "StreamNews",
     "StreamParts",
     "StreamPolicy",
     "StreamRecords",

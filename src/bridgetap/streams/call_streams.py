@@ -29,6 +29,7 @@ from .callbacks import stream_ended, stream_started
 from .life import End, EndReason, State, Step, advance
 from .messages import STREAM_FAILED, code_of, warning_of, words_of
 from .names import Named, Names, StreamRequest
+from .news import StreamEvent, StreamNews, body_of, event_of
 from .ports import Callbacks, Notifier, Sealed, StreamRecords
 from .websocket import Sign, StreamPolicy, fork_target, required_url
 
@@ -97,6 +98,7 @@ class _Fork:
     record: StreamRecord
     status: StatusCallback | None
     state: State = State.CREATED
+    events: tuple[StreamEvent, ...] = ()
     fork: ForkId | None = None  # None until its row is committed and the core has it
     dropping: bool = False  # 31930 was said
     over: asyncio.Future[End] | None = None  # of a bidirectional one: somebody waits for its end
@@ -171,7 +173,7 @@ class CallStreams:
         )
         named = self._names.claim(request, sid, bidirectional=bidirectional)
         status = request.status or parts.policy.status
-        fork = _Fork(named=named, record=self._new_record(named, request, status), status=status)
+        fork = _Fork(named=named, record=self._new_record(named, request, status), status=status, events=request.events)
         self._forks[sid] = fork
         if bidirectional:
             fork.over = asyncio.get_running_loop().create_future()
@@ -204,6 +206,17 @@ class CallStreams:
         named = self._names.newest(transport) if name is None else self._names.find(name, transport)
         self._stop(self._forks[named.sid])
         return named
+
+    def tell(self, news: StreamNews) -> None:
+        """Something happened on the call: every stream that asked for such news and takes audio now
+        hears of it, at its place between the audio."""
+        event, body = event_of(news), body_of(news)
+        for fork in self._forks.values():
+            if fork.fork is not None and event in fork.events:
+                try:
+                    self._leg.tell_fork(fork.fork, event, body)
+                except EngineError as error:
+                    self._log.warning("stream.untold", stream_sid=fork.named.sid, news=event, detail=str(error))
 
     def running(self) -> list[Named]:
         """The streams that take audio now, oldest first."""

@@ -56,6 +56,7 @@ def fork_target(
         capture_from="open" if bidirectional else policy.capture_from,
         bidirectional=bidirectional,
         strict_messages=policy.strict_messages,
+        events=request.events,
     )
 
 

@@ -11,7 +11,8 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Direction, ForkId, ForkTarget, LegId, LegMedia, LegStats, MediaEvent, Track,
+    CaptureFrom, Codec, Direction, ForkId, ForkTarget, LegId, LegMedia, LegStats, MediaEvent,
+    Shape, Track,
 };
 
 use crate::up::Up;
@@ -34,6 +35,7 @@ pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
         capture_from: CaptureFrom::Open,
         bidirectional: false,
         strict_messages: false,
+        shape: Shape::default(),
     }
 }
 

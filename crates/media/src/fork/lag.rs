@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::shape::Channels;
 use super::{Fork, Rings, Stage};
 use crate::clock::CHUNK_MS;
+use crate::config::Track;
 use crate::event::MediaEvent;
 use crate::sink::Sink;
 
@@ -17,7 +19,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl Fork {
     /// How far behind the furthest track is.
     fn lag_ms(&self, rings: &Rings) -> u32 {
-        u32::try_from(self.reader.behind(rings) * CHUNK_MS)
+        u32::try_from(self.behind(rings) * CHUNK_MS)
             .unwrap_or(u32::MAX)
             .saturating_add(self.unsent_ms)
     }
@@ -36,12 +38,32 @@ impl Fork {
         let keep = match self.stage {
             Stage::Connecting => u64::from(self.max_lag_ms) / CHUNK_MS,
             _ if self.unsent_ms > self.max_lag_ms => 0,
-            _ => 1,
+            _ => self.shape.chunks(),
         };
-        self.totals.frames_dropped += self.reader.skip_to(keep, rings);
+        self.skip_to(keep, rings);
         if self.lag.skipped(now) {
             self.tell_lag(lag_ms, SKIPPED, sink);
         }
+    }
+
+    /// Chunks the far end could have: not those of a frame that is in the making.
+    fn behind(&self, rings: &Rings) -> u64 {
+        let unfinished = self.shape.chunks() - 1;
+        match self.shape.channels {
+            Channels::Separate => self.reader.behind(rings),
+            Channels::Stereo | Channels::Mixed => self.reader.behind_together(&Track::ALL, rings),
+        }
+        .saturating_sub(unfinished)
+    }
+
+    /// Skip what is older than so many chunks.
+    pub(super) fn skip_to(&mut self, keep: u64, rings: &Rings) {
+        self.totals.chunks_dropped += match self.shaper {
+            Some(_) if self.ending.is_none() => {
+                self.reader.skip_to_frame(keep, self.shape.chunks(), rings)
+            }
+            _ => self.reader.skip_to(keep, rings),
+        };
     }
 
     fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
@@ -50,7 +72,7 @@ impl Fork {
             fork: self.id,
             lag_ms,
             percent,
-            dropped_ms: self.totals.frames_dropped * CHUNK_MS,
+            dropped_ms: self.totals.chunks_dropped * CHUNK_MS,
         });
     }
 }

@@ -3,6 +3,7 @@
 //! `sequenceNumber`, `chunk` and `timestamp` are strings, sample rate and channels numbers.
 
 use super::json::{number, string};
+use super::shape::Shape;
 use crate::config::{ForkTarget, Track};
 
 /// Base64 of 160 bytes.
@@ -19,6 +20,8 @@ pub struct Messages {
     media_end: Box<[u8]>,
     /// What follows the sequence number of `stop`.
     stop_end: Box<[u8]>,
+    /// The stream's SID in its quotes.
+    stream_sid: Box<[u8]>,
 }
 
 /// One `media` message.
@@ -47,9 +50,13 @@ impl Messages {
             }
             string(&mut start, track.name());
         }
-        start.extend_from_slice(
-            br#"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"#,
-        );
+        start.extend_from_slice(br#"],"mediaFormat":{"encoding":"#);
+        string(&mut start, target.shape.format.encoding());
+        start.extend_from_slice(br#","sampleRate":"#);
+        number(&mut start, target.shape.format.sample_rate().into());
+        start.extend_from_slice(br#","channels":"#);
+        number(&mut start, target.shape.frame_channels() as u64);
+        start.extend_from_slice(br#"},"customParameters":{"#);
         let mut first = true;
         for (n, (name, value)) in target.parameters.iter().enumerate() {
             // A JSON object has each name once: the last one given counts.
@@ -68,7 +75,11 @@ impl Messages {
             start.push(b':');
             string(&mut start, value);
         }
-        start.extend_from_slice(br#"}},"streamSid":"#);
+        start.push(b'}');
+        if target.shape != Shape::default() {
+            extensions(&mut start, &target.shape);
+        }
+        start.extend_from_slice(br#"},"streamSid":"#);
         string(&mut start, &target.stream_sid);
         start.push(b'}');
 
@@ -84,10 +95,14 @@ impl Messages {
         string(&mut stop_end, &target.call_sid);
         stop_end.extend_from_slice(b"}}");
 
+        let mut stream_sid = Vec::new();
+        string(&mut stream_sid, &target.stream_sid);
+
         Self {
             start: start.into(),
             media_end: media_end.into(),
             stop_end: stop_end.into(),
+            stream_sid: stream_sid.into(),
         }
     }
 
@@ -107,7 +122,64 @@ impl Messages {
         number(out, media.timestamp_ms);
         out.extend_from_slice(br#"","payload":""#);
         out.extend_from_slice(media.payload);
+        self.media_end(out);
+    }
+
+    /// Append what follows a payload.
+    pub fn media_end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.media_end);
+    }
+
+    /// A key of the leg's party; with a wall clock, in ms, where the stream wants one.
+    pub fn key(&self, out: &mut Vec<u8>, sequence: u64, key: char, wall_ms: Option<u64>) {
+        out.extend_from_slice(br#"{"event":"dtmf","streamSid":"#);
+        out.extend_from_slice(&self.stream_sid);
+        out.extend_from_slice(br#","sequenceNumber":""#);
+        number(out, sequence);
+        out.extend_from_slice(br#"","dtmf":{"track":"inbound_track","digit":"#);
+        string(out, key.encode_utf8(&mut [0; 4]));
+        if let Some(wall_ms) = wall_ms {
+            out.extend_from_slice(br#","wallClock":""#);
+            number(out, wall_ms);
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"}}");
+    }
+
+    /// Any other event: the members of `body` follow when it happened.
+    pub fn told(
+        &self,
+        out: &mut Vec<u8>,
+        sequence: u64,
+        event: &str,
+        body: &str,
+        timestamp_ms: u64,
+        wall_ms: Option<u64>,
+    ) {
+        out.extend_from_slice(br#"{"event":"#);
+        string(out, event);
+        out.extend_from_slice(br#","sequenceNumber":""#);
+        number(out, sequence);
+        out.extend_from_slice(br#"","streamSid":"#);
+        out.extend_from_slice(&self.stream_sid);
+        out.push(b',');
+        string(out, event);
+        out.extend_from_slice(br#":{"timestamp":""#);
+        number(out, timestamp_ms);
+        out.push(b'"');
+        if let Some(wall_ms) = wall_ms {
+            out.extend_from_slice(br#","wallClock":""#);
+            number(out, wall_ms);
+            out.push(b'"');
+        }
+        let members = body.trim().trim_start_matches('{').trim_start();
+        if members.starts_with('}') {
+            out.extend_from_slice(b"}}");
+        } else {
+            out.push(b',');
+            out.extend_from_slice(members.as_bytes());
+            out.push(b'}');
+        }
     }
 
     pub fn stop(&self, out: &mut Vec<u8>, sequence: u64) {
@@ -117,6 +189,30 @@ impl Messages {
     }
 }
 
+/// Append what of a stream is not as Twilio has it.
+fn extensions(start: &mut Vec<u8>, shape: &Shape) {
+    start.extend_from_slice(br#","extensions":{"channels":"#);
+    string(start, shape.channels.name());
+    start.extend_from_slice(br#","framing":"#);
+    string(start, shape.framing.name());
+    start.extend_from_slice(br#","frameMs":"#);
+    number(start, shape.frame_ms.into());
+    start.extend_from_slice(br#","wallClock":"#);
+    start.extend_from_slice(if shape.wall_clock.is_some() {
+        b"true"
+    } else {
+        b"false"
+    });
+    start.extend_from_slice(br#","events":["#);
+    for (n, name) in shape.asides.names().enumerate() {
+        if n > 0 {
+            start.push(b',');
+        }
+        string(start, name);
+    }
+    start.extend_from_slice(b"]}");
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,6 +220,7 @@ mod tests {
 
     use super::*;
     use crate::config::CaptureFrom;
+    use crate::fork::{Asides, Channels, Format, Framing};
 
     fn target(names: [&str; 3], parameters: &[(String, String)]) -> ForkTarget {
         ForkTarget {
@@ -140,6 +237,7 @@ mod tests {
             capture_from: CaptureFrom::Open,
             bidirectional: false,
             strict_messages: false,
+            shape: Shape::default(),
         }
     }
 
@@ -189,6 +287,62 @@ mod tests {
         assert_eq!(
             std::str::from_utf8(CONNECTED).unwrap(),
             r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#
+        );
+    }
+
+    #[test]
+    fn a_golden_start_of_a_shaped_stream() {
+        let mut target = target(["MZ1", "CA2", "AC3"], &[]);
+        target.shape = Shape {
+            format: Format::L16Wide,
+            channels: Channels::Stereo,
+            framing: Framing::Binary,
+            frame_ms: 100,
+            wall_clock: None,
+            asides: Asides {
+                dtmf: true,
+                hold: false,
+                participant: true,
+            },
+        };
+        let messages = Messages::new(&target, &Track::ALL);
+        assert_eq!(
+            text(|out| messages.start(out)),
+            concat!(
+                r#"{"event":"start","sequenceNumber":"1","#,
+                r#""start":{"accountSid":"AC3","streamSid":"MZ1","callSid":"CA2","tracks":["inbound","outbound"],"#,
+                r#""mediaFormat":{"encoding":"audio/x-l16","sampleRate":16000,"channels":2},"#,
+                r#""customParameters":{},"#,
+                r#""extensions":{"channels":"stereo","framing":"binary","frameMs":100,"wallClock":false,"#,
+                r#""events":["dtmf","participant"]}},"streamSid":"MZ1"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn golden_events() {
+        let messages = Messages::new(&target(["MZ1", "CA2", "AC3"], &[]), &Track::ALL);
+        assert_eq!(
+            text(|out| messages.key(out, 5, '#', None)),
+            r##"{"event":"dtmf","streamSid":"MZ1","sequenceNumber":"5","dtmf":{"track":"inbound_track","digit":"#"}}"##
+        );
+        assert_eq!(
+            text(|out| messages.key(out, 5, '1', Some(99))),
+            concat!(
+                r#"{"event":"dtmf","streamSid":"MZ1","sequenceNumber":"5","#,
+                r#""dtmf":{"track":"inbound_track","digit":"1","wallClock":"99"}}"#
+            )
+        );
+        assert_eq!(
+            text(|out| messages.told(out, 6, "hold", r#"{"held":true}"#, 120, Some(99))),
+            concat!(
+                r#"{"event":"hold","sequenceNumber":"6","streamSid":"MZ1","#,
+                r#""hold":{"timestamp":"120","wallClock":"99","held":true}}"#
+            )
+        );
+        assert_eq!(
+            text(|out| messages.told(out, 7, "hold", "{ }", 120, None)),
+            r#"{"event":"hold","sequenceNumber":"7","streamSid":"MZ1","hold":{"timestamp":"120"}}"#
         );
     }
 

@@ -1,5 +1,7 @@
 //! Where one fork reads the rings of its leg.
 
+use std::ops::Range;
+
 use super::ring::{Frame, Ring};
 use crate::config::Track;
 
@@ -68,15 +70,25 @@ impl Reader {
         }
     }
 
+    /// The place on the call's clock of the frame that `next` would take.
+    pub fn next_index(&self, rings: &Rings) -> Option<u64> {
+        Track::ALL
+            .into_iter()
+            .filter_map(|track| Some(self.peek(track, rings)?.index))
+            .min()
+    }
+
+    fn peek<'r>(&self, track: Track, rings: &'r Rings) -> Option<&'r Frame> {
+        let cursor = self.0[track as usize].as_ref()?;
+        if cursor.until.is_some_and(|until| cursor.next >= until) {
+            return None;
+        }
+        rings[track as usize].as_ref()?.get(cursor.next)
+    }
+
     /// Take the frame that is oldest on the call's clock, with its number on its track from 1.
     pub fn next<'r>(&mut self, rings: &'r Rings) -> Option<(Track, u64, &'r Frame)> {
-        let peek = |track: Track| {
-            let cursor = self.0[track as usize].as_ref()?;
-            if cursor.until.is_some_and(|until| cursor.next >= until) {
-                return None;
-            }
-            rings[track as usize].as_ref()?.get(cursor.next)
-        };
+        let peek = |track| self.peek(track, rings);
         let (track, frame) = match (peek(Track::Inbound), peek(Track::Outbound)) {
             (Some(inbound), Some(outbound)) if outbound.index < inbound.index => {
                 (Track::Outbound, outbound)
@@ -88,6 +100,90 @@ impl Reader {
         cursor.next += 1;
         cursor.read += 1;
         Some((track, cursor.read, frame))
+    }
+
+    /// The chunks of the next frame of so many, over all these tracks: whole, or what is left of
+    /// it when the fork was stopped. Frames lie on one grid from the fork's beginning on, so that
+    /// tracks stay side by side whatever was skipped.
+    pub fn span(&self, tracks: &[Track], chunks: u64, rings: &Rings) -> Option<Range<u64>> {
+        let peeked = tracks.iter().filter_map(|&track| self.peek(track, rings));
+        let first = peeked.map(|frame| frame.index).min()?;
+        let mut reached = 0;
+        for &track in tracks {
+            let cursor = self.0[track as usize].as_ref()?;
+            let whole = grid_down(first, cursor.from_index, chunks) + chunks;
+            let end = cursor.until.unwrap_or_else(|| end(rings, track));
+            let newest = rings[track as usize].as_ref()?.get(end.wrapping_sub(1));
+            let has = newest.map_or(0, |frame| frame.index + 1);
+            if has < whole && cursor.until.is_none() {
+                return None;
+            }
+            reached = has.min(whole).max(reached);
+        }
+        Some(first..reached)
+    }
+
+    /// Take a track's frame at that place on the call's clock, if it is next.
+    pub fn take<'r>(&mut self, track: Track, index: u64, rings: &'r Rings) -> Option<&'r Frame> {
+        let frame = self.peek(track, rings)?;
+        if frame.index != index {
+            return None;
+        }
+        self.0[track as usize].as_mut()?.next += 1;
+        Some(frame)
+    }
+
+    /// The frame right before the one at `index`, which was just taken.
+    pub fn before_last<'r>(&self, track: Track, index: u64, rings: &'r Rings) -> Option<&'r Frame> {
+        let number = self.0[track as usize].as_ref()?.next.checked_sub(2)?;
+        let frame = rings[track as usize].as_ref()?.get(number)?;
+        (frame.index + 1 == index).then_some(frame)
+    }
+
+    /// One frame more of these tracks was read; its number from 1.
+    pub fn count(&mut self, tracks: &[Track]) -> u64 {
+        let mut read = 0;
+        for &track in tracks {
+            if let Some(cursor) = &mut self.0[track as usize] {
+                cursor.read += 1;
+                read = cursor.read;
+            }
+        }
+        read
+    }
+
+    /// Leave only what is newer than `keep` chunks ago, and all of a frame that is in the making;
+    /// returns how many were skipped.
+    pub fn skip_to_frame(&mut self, keep: u64, chunks: u64, rings: &Rings) -> u64 {
+        let newest = |track: Track| {
+            let cursor = self.0[track as usize].as_ref()?;
+            let end = cursor.until.unwrap_or_else(|| end(rings, track));
+            let frame = rings[track as usize].as_ref()?.get(end.wrapping_sub(1))?;
+            Some(grid_down(
+                (frame.index + 1).saturating_sub(keep),
+                cursor.from_index,
+                chunks,
+            ))
+        };
+        let Some(from) = Track::ALL.into_iter().filter_map(newest).max() else {
+            return 0;
+        };
+        let mut skipped = 0;
+        for track in Track::ALL {
+            while self.peek(track, rings).is_some_and(|f| f.index < from) {
+                if let Some(cursor) = &mut self.0[track as usize] {
+                    cursor.next += 1;
+                }
+                skipped += 1;
+            }
+        }
+        skipped
+    }
+
+    /// Chunks that every one of these tracks has waiting.
+    pub fn behind_together(&self, tracks: &[Track], rings: &Rings) -> u64 {
+        let left = tracks.iter().map(|&track| self.left(track, rings));
+        left.min().unwrap_or(0)
     }
 
     /// The oldest frame of a track that is still needed; `u64::MAX` when none is.
@@ -141,6 +237,12 @@ impl Reader {
                 .saturating_sub(cursor.next)
         })
     }
+}
+
+/// The start of the frame of so many chunks that `index` is in.
+fn grid_down(index: u64, origin: u64, chunks: u64) -> u64 {
+    let into = index.saturating_sub(origin);
+    origin + into - into % chunks
 }
 
 fn end(rings: &Rings, track: Track) -> u64 {

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::messages::PAYLOAD;
+use crate::clock::CHUNK;
 use crate::timeline::Chunk;
 
 /// What a ring keeps room for.
@@ -23,6 +24,16 @@ pub struct Frame {
     pub arrived: Option<Instant>,
     /// Samples of it that are a repair.
     pub filled: u16,
+}
+
+impl Frame {
+    /// The chunk itself.
+    pub fn audio(&self) -> [u8; CHUNK] {
+        // Two more than are needed: the decoder estimates before it counts.
+        let mut room = [0; CHUNK + 2];
+        let _ = STANDARD.decode_slice(self.payload, &mut room);
+        std::array::from_fn(|at| room[at])
+    }
 }
 
 /// Frames are numbered in the order they were pushed.
@@ -113,7 +124,8 @@ mod tests {
             arrived: None,
             filled: 0,
         });
-        let payload = ring.get(0).unwrap().payload;
-        assert_eq!(STANDARD.decode(payload).unwrap(), audio);
+        let frame = ring.get(0).unwrap();
+        assert_eq!(STANDARD.decode(frame.payload).unwrap(), audio);
+        assert_eq!(frame.audio(), audio);
     }
 }

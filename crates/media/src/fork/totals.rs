@@ -10,7 +10,8 @@ use crate::ids::{ForkId, LegId};
 #[derive(Debug)]
 pub struct Totals {
     frames_sent: u64,
-    pub frames_dropped: u64,
+    chunks_sent: u64,
+    pub chunks_dropped: u64,
     samples_repaired: u64,
     latency: Latency,
 }
@@ -28,15 +29,17 @@ impl Totals {
     pub fn new() -> Self {
         Self {
             frames_sent: 0,
-            frames_dropped: 0,
+            chunks_sent: 0,
+            chunks_dropped: 0,
             samples_repaired: 0,
             latency: Latency::new(),
         }
     }
 
-    /// A frame was handed over; so many of its samples are a repair.
-    pub fn sent(&mut self, repaired: u16) {
+    /// A frame of so many chunks was handed over; so many of its samples are a repair.
+    pub fn sent(&mut self, chunks: u64, repaired: u32) {
         self.frames_sent += 1;
+        self.chunks_sent += chunks;
         self.samples_repaired += u64::from(repaired);
     }
 
@@ -53,8 +56,8 @@ impl Totals {
             detail: how.detail,
             close_code: how.close_code,
             frames_sent: self.frames_sent,
-            ms_sent: self.frames_sent * CHUNK_MS,
-            ms_dropped: self.frames_dropped * CHUNK_MS,
+            ms_sent: self.chunks_sent * CHUNK_MS,
+            ms_dropped: self.chunks_dropped * CHUNK_MS,
             ms_repaired: self.samples_repaired / 8,
             lag_max_ms,
             latency_p50_us: self.latency.percentile(0.5),

@@ -16,6 +16,10 @@ pub enum ForkFrame {
     Start,
     /// `media`
     Media,
+    /// Audio behind a header; the one that goes into a binary message.
+    Binary,
+    /// An event between the audio.
+    Event,
     /// `stop`: the last one. Flush, send a close frame, and go on reporting `fork_written`
     /// until nothing is unsent.
     Stop,

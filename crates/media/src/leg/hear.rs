@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::agreed::Kind;
 use super::speak::Wants;
+use super::taps::Taps;
 use super::{Leg, Scratch};
 use crate::config::{Codec, Track};
 use crate::dtmf::Press;
@@ -80,7 +81,7 @@ impl Leg {
         let fresh = arrival == Arrival::First;
         match arrival {
             Arrival::Duplicate | Arrival::Stray => return None,
-            Arrival::First => self.source_changed(sink),
+            Arrival::First => self.source_changed(now, sink),
             Arrival::Next { .. } | Arrival::Reordered => {}
         }
         if !receives {
@@ -160,10 +161,10 @@ impl Leg {
         payload: &[u8],
         sink: &mut impl Sink,
     ) {
-        let (leg, for_peer) = (self.id, &mut self.for_peer);
         self.taps.heard_event();
+        let mut hearers = Hearers::of(self.id, now, &mut self.for_peer, &mut self.taps);
         let result = self.keys.receive(now, timestamp, payload, &mut |press| {
-            tell(leg, press, for_peer, sink)
+            hearers.tell(press, sink)
         });
         if result.is_err() {
             self.malformed += 1;
@@ -172,17 +173,16 @@ impl Leg {
 
     /// A key whose end never came is over.
     pub(super) fn finish_keys(&mut self, now: Instant, sink: &mut impl Sink) {
-        let (leg, for_peer) = (self.id, &mut self.for_peer);
+        let mut hearers = Hearers::of(self.id, now, &mut self.for_peer, &mut self.taps);
         self.keys
-            .handle_timeout(now, &mut |press| tell(leg, press, for_peer, sink));
+            .handle_timeout(now, &mut |press| hearers.tell(press, sink));
     }
 
-    fn source_changed(&mut self, sink: &mut impl Sink) {
+    fn source_changed(&mut self, now: Instant, sink: &mut impl Sink) {
         self.taps.source_changed(Track::Inbound);
         self.ear.miss();
-        let (leg, for_peer) = (self.id, &mut self.for_peer);
-        self.keys
-            .reset(&mut |press| tell(leg, press, for_peer, sink));
+        let mut hearers = Hearers::of(self.id, now, &mut self.for_peer, &mut self.taps);
+        self.keys.reset(&mut |press| hearers.tell(press, sink));
     }
 
     /// A datagram on the RTCP port, or multiplexed.
@@ -198,12 +198,33 @@ impl Leg {
     }
 }
 
-fn tell(leg: LegId, press: Press, for_peer: &mut Vec<Press>, sink: &mut impl Sink) {
-    for_peer.push(press);
-    sink.event(MediaEvent::DtmfPressed {
-        leg,
-        digit: press.digit.char(),
-        duration_ms: press.duration_ms,
-        inband: false,
-    });
+/// Whoever is told of a key that came as an event.
+struct Hearers<'a> {
+    leg: LegId,
+    now: Instant,
+    for_peer: &'a mut Vec<Press>,
+    taps: &'a mut Taps,
+}
+
+impl<'a> Hearers<'a> {
+    fn of(leg: LegId, now: Instant, for_peer: &'a mut Vec<Press>, taps: &'a mut Taps) -> Self {
+        Self {
+            leg,
+            now,
+            for_peer,
+            taps,
+        }
+    }
+
+    fn tell(&mut self, press: Press, sink: &mut impl Sink) {
+        let digit = press.digit.char();
+        self.for_peer.push(press);
+        sink.event(MediaEvent::DtmfPressed {
+            leg: self.leg,
+            digit,
+            duration_ms: press.duration_ms,
+            inband: false,
+        });
+        self.taps.pressed(self.now, digit, sink);
+    }
 }

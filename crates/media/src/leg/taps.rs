@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock::{CHUNK_I, CallClock};
+use crate::clock::{CHUNK_I, CHUNK_MS, CallClock};
 use crate::config::Track;
 use crate::dtmf::Detector;
 use crate::event::MediaEvent;
@@ -129,6 +129,11 @@ impl Taps {
         }
     }
 
+    /// The leg's party pressed a key.
+    pub fn pressed(&mut self, now: Instant, key: char, sink: &mut impl Sink) {
+        self.listeners.pressed(self.clock.ms(now), key, sink);
+    }
+
     /// Telephone-events come from this peer.
     pub fn heard_event(&mut self) {
         self.listeners.deaf = true;
@@ -184,7 +189,7 @@ impl Taps {
                 rings[track as usize].get_or_insert_with(Ring::new);
             }
             if let Some(fork) = self.listeners.forks.get_mut(at) {
-                fork.begin(self.clock.ms(now), first, rings);
+                fork.begin(self.clock, now, first, rings);
             }
         }
         for track in Track::ALL {
@@ -234,16 +239,28 @@ impl Listeners {
             && let Some(detector) = &mut self.detector
         {
             let (leg, deaf) = (self.leg, self.deaf);
+            let forks = &mut self.forks;
             detector.listen(chunk.audio, &mut |press| {
                 if !deaf {
+                    let digit = press.digit.char();
                     sink.event(MediaEvent::DtmfPressed {
                         leg,
-                        digit: press.digit.char(),
+                        digit,
                         duration_ms: press.duration_ms,
                         inband: true,
                     });
+                    let at_ms = (chunk.index + 1) * CHUNK_MS;
+                    forks
+                        .iter_mut()
+                        .for_each(|fork| fork.pressed(at_ms, digit, sink));
                 }
             });
+        }
+    }
+
+    fn pressed(&mut self, clock_ms: u64, key: char, sink: &mut impl Sink) {
+        for fork in &mut self.forks {
+            fork.pressed(clock_ms, key, sink);
         }
     }
 

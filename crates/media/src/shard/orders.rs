@@ -56,6 +56,9 @@ impl Shard {
                     fork.stop(EndReason::Stopped, deadline, rings, sink)
                 });
             }
+            Command::TellFork { fork, event, body } => {
+                self.with_fork(now, fork, |fork, _| fork.tell(now, event, body, sink));
+            }
             Command::StartRecord {
                 leg,
                 record,

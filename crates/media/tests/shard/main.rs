@@ -6,6 +6,7 @@
     reason = "clippy.toml allows them in tests, but does not see helpers of integration tests as such"
 )]
 
+mod asides;
 mod bridging;
 mod ending;
 mod forking;

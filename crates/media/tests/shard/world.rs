@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use bridgetap_media::{
     CaptureFrom, Codec, Command, Direction, ForkEnded, ForkFrame, ForkId, ForkTarget, LegConfig,
-    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shard, ShardConfig, Sink, Track,
+    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shape, Shard, ShardConfig, Sink,
+    Track,
 };
 use serde_json::Value;
 
@@ -189,6 +190,7 @@ impl World {
             capture_from: CaptureFrom::Open,
             bidirectional: false,
             strict_messages: false,
+            shape: Shape::default(),
         };
         change(&mut target);
         self.order(Command::StartFork {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bridgetap_media::{CaptureFrom, Codec, Direction, Track};
+use bridgetap_media::{Asides, CaptureFrom, Codec, Direction, Shape, Track};
 use pyo3::prelude::*;
 
 use crate::error::refused;
@@ -20,7 +20,20 @@ const DIRECTIONS: [(&str, Direction); 4] = [
     ("recvonly", Direction::RecvOnly),
     ("inactive", Direction::Inactive),
 ];
+const EVENTS: [(&str, Event); 3] = [
+    ("dtmf", Event::Dtmf),
+    ("hold", Event::Hold),
+    ("participant", Event::Participant),
+];
 const TRACKS: [(&str, Track); 2] = [("inbound", Track::Inbound), ("outbound", Track::Outbound)];
+
+/// What a stream can be told between the audio.
+#[derive(Clone, Copy)]
+enum Event {
+    Dtmf,
+    Hold,
+    Participant,
+}
 
 #[pyclass(frozen, module = "bridgetap._engine")]
 pub(crate) struct MediaConfig {
@@ -134,7 +147,7 @@ impl ForkTarget {
     #[new]
     #[pyo3(signature = (
         *, stream_sid, call_sid, account_sid, host, port, path, tracks, parameters = Vec::new(), headers = Vec::new(),
-        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false
+        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false, events = Vec::new()
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -151,6 +164,7 @@ impl ForkTarget {
         capture_from: &str,
         bidirectional: bool,
         strict_messages: bool,
+        events: Vec<String>,
     ) -> PyResult<Self> {
         let capture = [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
         Ok(Self {
@@ -168,9 +182,26 @@ impl ForkTarget {
                 capture_from: word("capture_from", capture_from, &capture)?,
                 bidirectional,
                 strict_messages,
+                shape: Shape {
+                    asides: asides(&events)?,
+                    ..Shape::default()
+                },
             },
         })
     }
+}
+
+/// Names of events as those that are told.
+fn asides(names: &[String]) -> PyResult<Asides> {
+    let mut asides = Asides::default();
+    for name in names {
+        match word("events", name, &EVENTS)? {
+            Event::Dtmf => asides.dtmf = true,
+            Event::Hold => asides.hold = true,
+            Event::Participant => asides.participant = true,
+        }
+    }
+    Ok(asides)
 }
 
 /// Track names as tracks.

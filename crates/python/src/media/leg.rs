@@ -75,6 +75,12 @@ impl Leg {
         self.handle.stop_fork(ForkId(fork));
     }
 
+    fn tell_fork(&self, fork: u64, event: &str, body: &str) -> PyResult<()> {
+        self.handle
+            .tell_fork(ForkId(fork), event, body)
+            .map_err(error::media)
+    }
+
     #[pyo3(signature = (path, *, tracks))]
     fn record(&self, path: &str, tracks: Vec<String>) -> PyResult<u64> {
         let tracks = self::tracks(&tracks)?;

@@ -1,4 +1,4 @@
-use bridgetap_media::{CaptureFrom, Track};
+use bridgetap_media::{CaptureFrom, Shape, Track};
 use proptest::prelude::*;
 
 use super::*;
@@ -18,6 +18,7 @@ fn target() -> ForkTarget {
         capture_from: CaptureFrom::Open,
         bidirectional: false,
         strict_messages: false,
+        shape: Shape::default(),
     }
 }
 
