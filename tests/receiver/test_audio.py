@@ -1,15 +1,30 @@
-"""µ-law, levels and WAV files."""
+"""Samples: coding, levels, gapless audio, WAV files."""
 
 import wave
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridgetap.errors import InvalidInput
 from bridgetap.ids import StreamSid
-from bridgetap.receiver import Media, StereoWav, Track, TrackWavs, decode_ulaw, level_dbfs
+from bridgetap.receiver import (
+    Media,
+    MediaFormat,
+    StereoWav,
+    Track,
+    TrackWavs,
+    decode_alaw,
+    decode_ulaw,
+    encode_ulaw,
+    level_dbfs,
+    resample_double,
+)
+from bridgetap.receiver.audio import AudioFrames
+from bridgetap.receiver.placing import MAX_AHEAD_S
 
 # ITU-T G.711 table 2a: the ends of every segment, positive half, on the 16-bit scale.
 G711 = {0xFF: 0, 0xF0: 120, 0xEF: 132, 0xE0: 372, 0xDF: 396, 0xD0: 876, 0xCF: 924, 0xC0: 1884, 0xBF: 1980}
@@ -25,6 +40,80 @@ def test_ulaw_by_the_standard(byte: int, sample: int) -> None:
 def test_ulaw_grows_with_the_code() -> None:
     samples = array("h", decode_ulaw(bytes(range(0xFF, 0x7F, -1)))).tolist()
     assert samples == sorted(set(samples))
+
+
+@given(st.integers(-32768, 32767))
+def test_ulaw_back_is_the_nearest_code(sample: int) -> None:
+    (code,) = encode_ulaw(sample.to_bytes(2, "little", signed=True))
+    found = array("h", decode_ulaw(bytes([code])))[0]
+    segment = max(4, (abs(sample) + 0x84).bit_length() - 5)
+    assert abs(found - max(-32124, min(32124, sample))) <= 1 << segment - 1
+
+
+def test_every_ulaw_code_is_its_own_nearest() -> None:
+    assert encode_ulaw(decode_ulaw(bytes(range(256)))) == bytes(0xFF if code == 0x7F else code for code in range(256))
+
+
+# ITU-T G.711 table 1a: the ends of some segments, on the 16-bit scale.
+ALAW = {0xD5: 8, 0xC5: 264, 0xF5: 528, 0xE5: 1056, 0x95: 2112, 0x85: 4224, 0xB5: 8448, 0xA5: 16896, 0xAA: 32256}
+
+
+@pytest.mark.parametrize(("byte", "sample"), ALAW.items())
+def test_alaw_by_the_standard(byte: int, sample: int) -> None:
+    assert array("h", decode_alaw(bytes([byte, byte & 0x7F]))).tolist() == [sample, -sample]
+
+
+def test_twice_the_rate_is_half_way_between() -> None:
+    first, second = array("h", [100, 300]).tobytes(), array("h", [-100]).tobytes()
+    assert array("h", resample_double(first)).tolist() == [50, 100, 200, 300]
+    assert array("h", resample_double(second, last=300)).tolist() == [100, -100]
+    assert resample_double(b"") == b""
+
+
+def frames(*messages: Media, media_format: MediaFormat | None = None, track: Track | None = None) -> list[object]:
+    """Track, place and whether it is silence made up, of each piece of audio."""
+
+    async def none() -> None: ...
+
+    audio = AudioFrames(
+        none, media_format or MediaFormat(encoding="audio/x-mulaw", sample_rate=8000, channels=1), track
+    )  # type: ignore[arg-type]
+    return [
+        (one.track, one.at_s, len(one.values), one.missing, one.values[0])
+        for message in messages
+        for one in audio.take(message)
+    ]
+
+
+def test_samples_come_without_gaps() -> None:
+    got = frames(media("inbound", 1, 0x80), media("inbound", 4, 0x80), media("inbound", 2, 0x80))
+    assert got == [
+        ("inbound", 0.0, 160, False, 32124),
+        ("inbound", 0.02, 320, True, 0),
+        ("inbound", 0.06, 160, False, 32124),
+    ]
+
+
+def test_one_track_may_be_asked_for() -> None:
+    got = frames(media("inbound", 1, 0x80), media("outbound", 1, 0x80), track="outbound")
+    assert got == [("outbound", 0.0, 160, False, 32124)]
+
+
+def test_samples_of_another_format_are_what_the_start_said() -> None:
+    wide = MediaFormat(encoding="audio/x-l16", sample_rate=16000, channels=2)
+    payload = array("h", [1000, -2000] * 320).tobytes()
+    message = Media(
+        sequence_number=2, stream_sid=StreamSid("MZ"), track="inbound", chunk=1, timestamp_ms=0, payload=payload
+    )
+    assert frames(message, media_format=wide) == [
+        ("inbound", 0.0, 320, False, 1000),
+        ("outbound", 0.0, 320, False, -2000),
+    ]
+
+
+def test_a_format_that_is_unknown_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"start\.mediaFormat\.encoding: 'audio/opus': must be one of audio/x-mulaw"):
+        frames(media_format=MediaFormat(encoding="audio/opus", sample_rate=48000, channels=1))
 
 
 def test_levels() -> None:
@@ -54,6 +143,15 @@ def read(path: Path) -> tuple[int, list[list[int]]]:
     return channels, [samples[n::channels][::160].tolist() for n in range(channels)]
 
 
+@pytest.fixture
+def killed() -> Iterator[list[StereoWav]]:
+    """Files that nobody closes while the test runs."""
+    files: list[StereoWav] = []
+    yield files
+    for file in files:
+        file.close()
+
+
 def test_one_file_a_track_with_silence_for_what_never_came(tmp_path: Path) -> None:
     with TrackWavs(tmp_path, "CA1") as wavs:
         for chunk in (1, 2, 5):
@@ -64,11 +162,11 @@ def test_one_file_a_track_with_silence_for_what_never_came(tmp_path: Path) -> No
     assert read(tmp_path / "CA1-outbound.wav") == (1, [[-32124]])
 
 
-def test_a_chunk_that_comes_late_or_twice_is_not_put_in_again(tmp_path: Path) -> None:
+def test_a_chunk_that_comes_late_still_gets_its_place_and_twice_changes_nothing(tmp_path: Path) -> None:
     with TrackWavs(tmp_path, "x") as wavs:
         for chunk in (1, 3, 2, 3, 4):
             wavs.write(media("inbound", chunk, 0x80))
-    assert read(tmp_path / "x-inbound.wav") == (1, [[32124, 0, 32124, 32124]])
+    assert read(tmp_path / "x-inbound.wav") == (1, [[32124] * 4])
 
 
 def test_both_tracks_in_one_file_left_and_right(tmp_path: Path) -> None:
@@ -103,10 +201,40 @@ def test_a_track_that_stalls_and_catches_up_stays_in_time(tmp_path: Path) -> Non
             wav.write(media("inbound", chunk, 0x80))
         for chunk in range(1, 401):
             wav.write(media("outbound", chunk, 0x00))
+    assert read(tmp_path / "x.wav") == (2, [[32124] * 400, [-32124] * 400])
+
+
+def test_a_program_that_was_killed_goes_on_with_its_file(tmp_path: Path, killed: list[StereoWav]) -> None:
+    before = StereoWav(tmp_path / "x.wav")
+    killed.append(before)
+    for chunk in range(1, 101):
+        before.write(media("inbound", chunk, 0x80, timestamp_ms=40 + 20 * chunk))
+        before.write(media("outbound", chunk, 0x00, timestamp_ms=100 + 20 * chunk))
+    assert read(tmp_path / "x.wav")[1][0][:99] == [32124] * 99  # not closed: a second may be missing
+    with StereoWav(tmp_path / "x.wav", resume=True) as after:
+        for chunk in (*range(90, 150), 160):  # ten come again, ten never
+            after.write(media("outbound", chunk, 0x00, timestamp_ms=100 + 20 * chunk))
+            after.write(media("inbound", chunk, 0x80, timestamp_ms=40 + 20 * chunk))
     channels, (left, right) = read(tmp_path / "x.wav")
-    assert (channels, left) == (2, [32124] * 400)
-    assert right == [0] * right.count(0) + [-32124] * (400 - right.count(0))
-    assert 250 <= right.count(0) < 300  # five seconds were given up as silence
+    assert channels == 2
+    assert left == [32124] * 149 + [0] * 10 + [32124] + [0] * 3
+    assert right == [0] * 3 + [-32124] * 149 + [0] * 10 + [-32124]
+
+
+def test_each_track_s_file_can_be_gone_on_with_too(tmp_path: Path) -> None:
+    for chunks in (range(1, 11), range(6, 21)):
+        with TrackWavs(tmp_path, "x", resume=True) as wavs:
+            for chunk in chunks:
+                wavs.write(media("inbound", chunk, 0x80))
+    assert read(tmp_path / "x-inbound.wav") == (1, [[32124] * 20])
+
+
+def test_another_s_file_is_not_written_into(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(320))
+    with pytest.raises(InvalidInput, match="is no file of ours with 2 channels at 8000 Hz"):
+        StereoWav(tmp_path / "x.wav", resume=True)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["inbound", "outbound"]), st.integers(1, 10**9)), max_size=8))
@@ -117,4 +245,4 @@ def test_no_numbering_makes_a_file_without_end(
     with StereoWav(path) as wav:
         for track, chunk in chunks:
             wav.write(media(track, chunk, 0x80))
-    assert path.stat().st_size <= 44 + len(chunks) * (30 * 8000 + 160) * 4
+    assert path.stat().st_size <= 60 + len(chunks) * (MAX_AHEAD_S * 8000 + 160) * 4  # and sparse

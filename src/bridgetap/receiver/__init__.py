@@ -1,18 +1,21 @@
 """The far end of a stream, as a library: a `wss://` server that takes Media Streams and gives you audio.
 
     async def listen(stream: Stream) -> None:
-        with StereoWav(Path(f"{stream.start.call_sid}.wav")) as wav:
-            async for message in stream:
-                if isinstance(message, Media):
-                    wav.write(message)
+        async for audio in stream.audio("inbound"):
+            recogniser.feed(audio.samples)
 
-    async with Receiver.serve(listen, port=8443, ssl=context, auth_token=token) as receiver:
+    tls = server_tls("fullchain.pem", "privkey.pem")
+    async with Receiver.serve(listen, port=8443, ssl=tls, auth_token=token) as receiver:
         await receiver.wait_closed()
 
 It needs neither the Rust core nor the rest of Bridgetap, and works for Twilio's own streams too.
 """
 
+from .audio import Audio
 from .checks import Faults
+from .coding import resample_double
+from .g711 import decode_alaw, decode_ulaw, encode_ulaw, level_dbfs
+from .kept import Kept, KeptInFolder, KeptInMemory
 from .messages import (
     Connected,
     Dtmf,
@@ -25,22 +28,26 @@ from .messages import (
     Track,
     parse_message,
 )
-from .server import Receiver, Refusal
+from .server import Receiver, Refusal, Resume, server_tls
 from .session import Session, TrackFigures
 from .stream import Stream
-from .ulaw import decode_ulaw, encode_ulaw, level_dbfs
 from .wav import StereoWav, TrackWavs
 
 __all__ = [
+    "Audio",
     "Connected",
     "Dtmf",
     "Faults",
+    "Kept",
+    "KeptInFolder",
+    "KeptInMemory",
     "Mark",
     "Media",
     "MediaFormat",
     "Message",
     "Receiver",
     "Refusal",
+    "Resume",
     "Session",
     "Start",
     "StereoWav",
@@ -49,8 +56,11 @@ __all__ = [
     "Track",
     "TrackFigures",
     "TrackWavs",
+    "decode_alaw",
     "decode_ulaw",
     "encode_ulaw",
     "level_dbfs",
     "parse_message",
+    "resample_double",
+    "server_tls",
 ]

@@ -25,9 +25,9 @@ class Faults:
 
 
 class Series:
-    """Numbers that ought to come as 1, 2, 3 …"""
+    """Numbers that ought to come as 1, 2, 3 …, or from `first` on; None: from whatever comes first."""
 
-    def __init__(self, first: int = 1) -> None:
+    def __init__(self, first: int | None = 1) -> None:
         self._next = first
         self._gaps: dict[int, None] = {}  # in order, oldest first
         self._missing = 0
@@ -38,12 +38,22 @@ class Series:
     def faults(self) -> Faults:
         return Faults(missing=self._missing, repeated=self._repeated, out_of_order=self._out_of_order)
 
+    @property
+    def last(self) -> int | None:
+        """The highest number so far."""
+        return None if self._next is None else self._next - 1
+
+    def has(self, number: int) -> bool:
+        """Whether it came before, as far back as gaps are remembered."""
+        return self._next is not None and number < self._next and number not in self._gaps
+
     def take(self, number: int) -> int:
         """Note `number`; returns how many were skipped just before it (0 when it is as expected)."""
-        skipped = max(0, number - self._next)
-        if number >= self._next:
+        expected = number if self._next is None else self._next
+        skipped = max(0, number - expected)
+        if number >= expected:
             self._missing += skipped
-            self._gaps.update(dict.fromkeys(range(max(self._next, number - _REMEMBERED), number)))
+            self._gaps.update(dict.fromkeys(range(max(expected, number - _REMEMBERED), number)))
             while len(self._gaps) > _REMEMBERED:
                 del self._gaps[next(iter(self._gaps))]
             self._next = number + 1

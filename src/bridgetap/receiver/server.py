@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from ssl import SSLContext
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from time import monotonic
 from typing import TypeAlias
 
@@ -16,8 +17,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from bridgetap.errors import InvalidInput
+from bridgetap.ids import StreamSid
 from bridgetap.signing import HEADER, validate
 
+from .kept import ANSWER, ASK, Asked, Kept
 from .messages import Start
 from .session import Session
 from .stream import Stream
@@ -40,13 +43,31 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Streams may go on after a cut connection. `kept` remembers how far each was handled; a stream
+    whose socket broke waits `within_s` for its sender before its loop ends."""
+
+    kept: Kept
+    within_s: float = 40.0
+
+
 class Receiver:
     """A running server. Make one with `Receiver.serve`."""
 
     def __init__(
-        self, listener: Listener, *, auth_token: str | None, url: str | None, exact: bool, now: Callable[[], float]
+        self,
+        listener: Listener,
+        *,
+        auth_token: str | None,
+        url: str | None,
+        exact: bool,
+        resume: Resume | None,
+        now: Callable[[], float],
     ) -> None:
         self._listener = listener
+        self._resume = resume
+        self._live: dict[StreamSid, Stream] = {}
         self._auth_token = auth_token
         self._url = url
         self._exact = exact
@@ -67,6 +88,7 @@ class Receiver:
         auth_token: str | None,
         url: str | None = None,
         exact: bool = False,
+        resume: Resume | None = None,
         now: Callable[[], float] = monotonic,
     ) -> "AsyncIterator[Receiver]":
         """Listen until the block is left.
@@ -74,15 +96,17 @@ class Receiver:
         `listener` runs once a stream. `ssl` None: something in front of us speaks TLS. `auth_token`
         is the account's: a handshake it did not sign is refused with 403; None takes everybody.
         `url` is what the streams are told to call (`wss://media.example.com/in`); by default it is
-        made from the Host header. `exact`: hold the sender to the protocol to the letter.
+        made from the Host header. `exact`: hold the sender to the protocol to the letter. `resume`:
+        let streams go on over a new socket, in this program or the next.
         """
-        receiver = cls(listener, auth_token=auth_token, url=url, exact=exact, now=now)
+        receiver = cls(listener, auth_token=auth_token, url=url, exact=exact, resume=resume, now=now)
         async with serve(
             receiver._take,
             host,
             port,
             ssl=ssl,
             process_request=receiver._admit,
+            process_response=receiver._answer,
             compression=None,
             server_header=None,
             max_size=MAX_FRAME_BYTES,
@@ -115,6 +139,19 @@ class Receiver:
             return self._refuse(connection, request, f"{HEADER} does not fit {url} and the auth token")
         return None
 
+    def _answer(self, _: ServerConnection, request: Request, response: Response) -> None:
+        """Tell a sender that comes back where to go on."""
+        asked = self._asked(request)
+        if asked is not None and self._resume is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            last = self._resume.kept.last(asked.stream_sid)
+            if last is not None:
+                response.headers[ANSWER] = str(last)
+
+    def _asked(self, request: Request | None) -> Asked | None:
+        if self._resume is None or request is None:
+            return None
+        return Asked.parse(", ".join(request.headers.get_all(ASK)))
+
     def _refuse(self, connection: ServerConnection, request: Request, reason: str) -> Response:
         self._note(connection, reason, request.headers)
         return connection.respond(HTTPStatus.FORBIDDEN, reason + "\n")
@@ -124,20 +161,53 @@ class Receiver:
         self.refusals.append(Refusal(remote=remote, reason=reason, headers=tuple((headers or Headers()).raw_items())))
 
     async def _take(self, connection: ServerConnection) -> None:
-        session = Session(exact=self._exact)
+        asked = self._asked(connection.request)
+        live = None if asked is None else self._live.get(asked.stream_sid)
+        if live is not None:
+            await live.go_on_with(connection)
+            return
+        kept = None if asked is None or self._resume is None else self._resume.kept.last(asked.stream_sid)
+        session = Session(exact=self._exact, continues=asked is not None, kept=kept)
         try:
             start = await self._read_start(connection, session)
-            if start is None:
-                return
-            stream = Stream(start, session, connection, self._now)
-            await self._listener(stream)
-            if stream.stop is not None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(PEER_CLOSES_WITHIN_S):
-                        await connection.wait_closed()
+            if start is not None:
+                await self._listen(self._stream(start, session, connection, kept), connection)
         except InvalidInput as error:
             self._note(connection, str(error))
             await connection.close(PROTOCOL_ERROR, _close_reason(str(error)))
+
+    def _stream(self, start: Start, session: Session, connection: ServerConnection, kept: int | None) -> Stream:
+        if self._resume is None:
+            return Stream(start, session, connection, self._now)
+        return Stream(
+            start,
+            session,
+            connection,
+            self._now,
+            kept=self._resume.kept,
+            resume_within_s=self._resume.within_s,
+            continues_after=kept,
+        )
+
+    async def _listen(self, stream: Stream, connection: ServerConnection) -> None:
+        sid = stream.start.stream_sid
+        self._live[sid] = stream
+        try:
+            await self._listener(stream)
+        except InvalidInput as error:
+            self._note(connection, str(error))
+            await stream.close(PROTOCOL_ERROR, _close_reason(str(error)))
+            return
+        finally:
+            if self._live.get(sid) is stream:
+                del self._live[sid]
+        if stream.over and self._resume is not None:
+            self._resume.kept.forget(sid)
+        if stream.stop is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PEER_CLOSES_WITHIN_S):
+                    await stream.wait_closed()
+        await stream.close()
 
     async def _read_start(self, connection: ServerConnection, session: Session) -> Start | None:
         try:
@@ -152,6 +222,13 @@ class Receiver:
         except ConnectionClosed:
             self._note(connection, "closed before it started")
         return None
+
+
+def server_tls(certificate: str | Path, key: str | Path) -> SSLContext:
+    """What `ssl` takes: PEM files with the full chain, leaf first, and its key."""
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def _close_reason(text: str) -> str:

@@ -4,15 +4,17 @@ The order is a table; everything that can be counted is counted per track.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from bridgetap.errors import InvalidInput
 
 from .checks import Faults, Series
+from .coding import decoder
+from .g711 import FLOOR_DBFS, level_dbfs
 from .messages import Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
 from .timing import Lateness
-from .ulaw import FLOOR_DBFS, decode_ulaw, level_dbfs
 
 CHUNK_BYTES = 160
 _LEVEL_CHUNKS = 10  # a level is that of the last 200 ms
@@ -24,6 +26,7 @@ class State(Enum):
     NEW = auto()
     CONNECTED = auto()
     OPEN = auto()
+    RESUMED = auto()  # another socket goes on with the stream
     STOPPED = auto()
 
 
@@ -34,6 +37,13 @@ NEXT = {
     (State.OPEN, Dtmf): State.OPEN,
     (State.OPEN, Mark): State.OPEN,
     (State.OPEN, Stop): State.STOPPED,
+    # A sender may introduce itself again on the new socket, or go on at once.
+    (State.RESUMED, Connected): State.RESUMED,
+    (State.RESUMED, Start): State.OPEN,
+    (State.RESUMED, Media): State.OPEN,
+    (State.RESUMED, Dtmf): State.OPEN,
+    (State.RESUMED, Mark): State.OPEN,
+    (State.RESUMED, Stop): State.STOPPED,
 }
 
 
@@ -53,14 +63,21 @@ class TrackFigures:
 class Session:
     """Checks every frame. With `exact` it holds the sender to the protocol to the letter: no
     unknown keys, 160 bytes a chunk. Numbers that skip or repeat are counted, never an error: a
-    sender that had to drop audio for us must not be cut off for it."""
+    sender that had to drop audio for us must not be cut off for it.
 
-    def __init__(self, *, exact: bool = False) -> None:
+    A stream may go on over another socket (`resume`), also one that began before this program did
+    (`continues`, after the last number that was `kept`): what was there before is then passed over.
+    """
+
+    def __init__(self, *, exact: bool = False, continues: bool = False, kept: int | None = None) -> None:
         self._exact = exact
         self._state = State.NEW
-        self._numbers = Series()
+        self._first = 1 if not continues else None  # of each track's chunks
+        self._numbers = Series((kept + 1 if kept is not None else None) if continues else 1)
+        self._drop_repeats = continues
         self._tracks: dict[Track, _TrackState] = {}
         self._start: Start | None = None
+        self.replayed = 0  # messages passed over, because they came before
 
     @property
     def state(self) -> State:
@@ -75,27 +92,41 @@ class Session:
         """Each announced track, whether anything came of it or not."""
         return {track: state.figures() for track, state in self._tracks.items()}
 
-    def receive(self, text: str | bytes, now: float) -> Message:
-        """One frame, that came at `now` seconds."""
+    def resume(self) -> None:
+        """Another socket goes on with the stream, unless it has stopped."""
+        if self._state is not State.STOPPED:
+            self._state = State.RESUMED
+            self._drop_repeats = True
+
+    def receive(self, text: str | bytes, now: float) -> Message | None:
+        """One frame, that came at `now` seconds; None: it came before."""
         message = parse_message(text, exact=self._exact)
         try:
             self._state = NEXT[self._state, type(message)]
         except KeyError:
             event = type(message).__name__.lower()
             raise InvalidInput("event", event, f"may not come while {self._state.name.lower()}") from None
-        if isinstance(message, Start):
-            self._start = message
-            self._tracks = {track: _TrackState() for track in message.tracks}
-        if not isinstance(message, Connected):
-            self._check_numbers(message)
+        if isinstance(message, Connected):
+            return message
+        if isinstance(message, Start) and self._start is None:
+            self._begin(message)
+        elif self._start and message.stream_sid != self._start.stream_sid:
+            raise InvalidInput("streamSid", message.stream_sid, f"must be that of the start, {self._start.stream_sid}")
+        if self._drop_repeats:
+            if isinstance(message, Start):
+                return message  # its number is that of the first one
+            if self._numbers.has(message.sequence_number):
+                self.replayed += 1
+                return None
+        self._numbers.take(message.sequence_number)
         if isinstance(message, Media):
             self._check_media(message, now)
         return message
 
-    def _check_numbers(self, message: Start | Media | Dtmf | Mark | Stop) -> None:
-        if self._start and message.stream_sid != self._start.stream_sid:
-            raise InvalidInput("streamSid", message.stream_sid, f"must be that of the start, {self._start.stream_sid}")
-        self._numbers.take(message.sequence_number)
+    def _begin(self, start: Start) -> None:
+        self._start = start
+        decode = decoder(start.media_format)
+        self._tracks = {track: _TrackState(decode, first=self._first) for track in start.tracks}
 
     def _check_media(self, media: Media, now: float) -> None:
         if media.track not in self._tracks:
@@ -106,8 +137,9 @@ class Session:
 
 
 class _TrackState:
-    def __init__(self) -> None:
-        self.chunks = Series()
+    def __init__(self, decode: Callable[[bytes], bytes], *, first: int | None) -> None:
+        self.chunks = Series(first)
+        self._decode = decode
         self._frames = 0
         self._lateness = Lateness()
         self._recent: deque[bytes] = deque(maxlen=_LEVEL_CHUNKS)
@@ -127,6 +159,6 @@ class _TrackState:
             late=self._lateness.late,
             lateness_ms_p50=self._lateness.percentile_ms(50),
             lateness_ms_p99=self._lateness.percentile_ms(99),
-            level_dbfs=level_dbfs(decode_ulaw(b"".join(self._recent))),
+            level_dbfs=level_dbfs(b"".join(map(self._decode, self._recent))),
             timestamp_ms=self._timestamp_ms,
         )

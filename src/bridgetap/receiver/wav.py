@@ -1,37 +1,43 @@
 """What was heard, as WAV files: both tracks in one (left inbound, right outbound) or one each.
 
-Files grow as audio comes and are whole after `close`. A chunk that never came is silence of the
-same length, so that both tracks keep time with each other.
+Every chunk is written to its own place in time: what never came is silence of the same length, what
+comes late still gets there, and what comes twice changes nothing. So a program that was killed may
+open the same file again and go on: the replayed chunks fall onto themselves. The header is kept
+good while the file grows.
 """
 
-import wave
+import struct
+from os import SEEK_END
 from pathlib import Path
 from typing import Self
 
-from .messages import Media, Track
-from .ulaw import SILENCE, decode_ulaw
+from bridgetap.errors import InvalidInput
 
-RATE = 8000
-_CHUNK = 160  # samples of 20 ms, the length of a chunk that never came
-_MAX_FILL_S = 30  # a peer that jumps ahead by more gets no more silence than this
-_MAX_APART_S = 5  # how far one track may run ahead of the other before the other counts as silent
+from .coding import MULAW
+from .messages import Media, MediaFormat, Track
+from .placing import Placed, Placing
+
+_CHANNEL: dict[Track, int] = {"inbound": 0, "outbound": 1}
 
 
 class TrackWavs:
-    """One mono file a track, `<stem>-inbound.wav` and `<stem>-outbound.wav`, made when it is first heard."""
+    """One mono file a track, `<stem>-inbound.wav` and `<stem>-outbound.wav`, made when it is first heard.
 
-    def __init__(self, folder: Path, stem: str) -> None:
+    `resume`: go on with the files that are there.
+    """
+
+    def __init__(self, folder: Path, stem: str, *, media_format: MediaFormat = MULAW, resume: bool = False) -> None:
         self._folder, self._stem = folder, stem
-        self._files: dict[Track, wave.Wave_write] = {}
-        self._fill = _Fill()
+        self._format, self._resume = media_format, resume
+        self._placing: Placing | None = None
+        self._files: dict[Track, _File] = {}
         self.paths: dict[Track, Path] = {}
 
     def write(self, media: Media) -> None:
-        if media.track not in self._files:
-            path = self._folder / f"{self._stem}-{media.track}.wav"
-            self._files[media.track] = _open(path, channels=1)
-            self.paths[media.track] = path
-        self._files[media.track].writeframesraw(self._fill.samples(media))
+        if self._placing is None:
+            self._placing = Placing(self._format, base_ms=self._known_base())
+        for placed in self._placing.place(media):
+            self._file(placed.track, self._placing.base_ms or 0.0).put(placed, 0)
 
     def close(self) -> None:
         """Finish the files. May be called twice."""
@@ -44,31 +50,41 @@ class TrackWavs:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _path(self, track: Track) -> Path:
+        return self._folder / f"{self._stem}-{track}.wav"
+
+    def _known_base(self) -> float | None:
+        for track in _CHANNEL:
+            if self._resume and self._path(track).exists():
+                file = self._files[track] = _File(self._path(track), 1, self._format.sample_rate, resume=True)
+                self.paths[track] = self._path(track)
+                return file.base_ms
+        return None
+
+    def _file(self, track: Track, base_ms: float) -> "_File":
+        if track not in self._files:
+            path = self.paths[track] = self._path(track)
+            file = self._files[track] = _File(path, 1, self._format.sample_rate, resume=self._resume)
+            file.begin(base_ms)
+        return self._files[track]
+
 
 class StereoWav:
-    """One file, inbound left and outbound right."""
+    """One file, inbound left and outbound right. `resume`: go on with the file that is there."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = _open(path, channels=2)
-        self._fill = _Fill()
-        self._waiting: dict[Track, bytearray] = {"inbound": bytearray(), "outbound": bytearray()}
-        self._skip: dict[Track, int] = {"inbound": 0, "outbound": 0}
+    def __init__(self, path: Path, *, media_format: MediaFormat = MULAW, resume: bool = False) -> None:
+        self._file = _File(path, 2, media_format.sample_rate, resume=resume)
+        self._placing = Placing(media_format, base_ms=self._file.base_ms)
         self.path = path
 
     def write(self, media: Media) -> None:
-        samples = self._fill.samples(media)
-        # What was already written as silence, because it was awaited too long, is not put in again.
-        skipped = min(self._skip[media.track], len(samples))
-        self._skip[media.track] -= skipped
-        self._waiting[media.track] += samples[skipped:]
-        left, right = self._waiting["inbound"], self._waiting["outbound"]
-        self._flush(min(len(left), len(right)))
-        if max(len(left), len(right)) > _MAX_APART_S * RATE * 2:
-            self._flush(max(len(left), len(right)))
+        for placed in self._placing.place(media):
+            if self._file.base_ms is None and self._placing.base_ms is not None:
+                self._file.begin(self._placing.base_ms)
+            self._file.put(placed, _CHANNEL.get(placed.track, 0))
 
     def close(self) -> None:
         """Finish the file. May be called twice."""
-        self._flush(max(len(waiting) for waiting in self._waiting.values()))
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -77,47 +93,82 @@ class StereoWav:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _flush(self, length: int) -> None:
-        """Write `length` bytes of each channel, with silence for what is not here."""
-        if not length:
-            return
-        both = bytearray(2 * length)
-        for channel, (track, waiting) in enumerate(self._waiting.items()):
-            part = bytes(waiting[:length])
-            del waiting[:length]
-            self._skip[track] += length - len(part)
-            part = part.ljust(length, b"\0")
-            both[2 * channel :: 4] = part[0::2]
-            both[2 * channel + 1 :: 4] = part[1::2]
-        self._file.writeframesraw(bytes(both))
 
+class _File:
+    """A WAV file that is written at places. A chunk of our own in front of the audio, which readers
+    pass over, remembers which time of the stream sample 0 is."""
 
-class _Fill:
-    """Decodes chunks and puts silence where numbers were skipped; what comes late is dropped."""
-
-    def __init__(self) -> None:
-        self._next: dict[Track, int] = {}
-        self._start_ms: int | None = None
-
-    def samples(self, media: Media) -> bytes:
-        if self._start_ms is None:
-            self._start_ms = media.timestamp_ms
-        if media.track not in self._next:  # a track that begins later than the first one
-            chunks = round((media.timestamp_ms - self._start_ms) / 20)
-        elif media.chunk < self._next[media.track]:
-            return b""
+    def __init__(self, path: Path, channels: int, rate: int, *, resume: bool) -> None:
+        self._channels, self._rate = channels, rate
+        self.base_ms: float | None = None
+        self._since_header = 0
+        again = resume and path.exists() and path.stat().st_size >= _HEAD
+        self._file = path.open("r+b" if again else "w+b", buffering=0)
+        if again:
+            try:
+                self._read_head(path)
+            except InvalidInput:
+                self._file.close()
+                raise
+            self._frames = (self._file.seek(0, SEEK_END) - _HEAD) // (2 * channels)
         else:
-            chunks = media.chunk - self._next[media.track]
-        self._next[media.track] = media.chunk + 1
-        return _SILENT_CHUNK * max(0, min(chunks, _MAX_FILL_S * 50)) + decode_ulaw(media.payload)
+            self._frames = 0
+            self._write_head()
+
+    def begin(self, base_ms: float) -> None:
+        if self.base_ms is None:
+            self.base_ms = base_ms
+            self._write_head()
+
+    def put(self, placed: Placed, channel: int) -> None:
+        if self._channels == 1:
+            self._file.seek(_HEAD + 2 * placed.at)
+            self._file.write(placed.samples)
+        else:
+            place, size = _HEAD + 4 * placed.at, 2 * len(placed.samples)
+            self._file.seek(place)
+            both = bytearray((self._file.read(size) or b"").ljust(size, b"\0"))
+            both[2 * channel :: 4] = placed.samples[0::2]
+            both[2 * channel + 1 :: 4] = placed.samples[1::2]
+            self._file.seek(place)
+            self._file.write(both)
+        self._frames = max(self._frames, placed.end)
+        self._since_header += 1
+        if self._since_header >= _HEADER_EVERY:
+            self._write_head()
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self._write_head()
+            self._file.close()
+
+    def _write_head(self) -> None:
+        self._since_header = 0
+        size = min(self._frames * 2 * self._channels, 0xFFFF_FFFF - _HEAD)
+        step = 2 * self._channels
+        base = float("nan") if self.base_ms is None else self.base_ms
+        head = (
+            b"RIFF"
+            + struct.pack("<I", _HEAD - 8 + size)
+            + b"WAVEfmt "
+            + struct.pack("<IHHIIHH", 16, 1, self._channels, self._rate, self._rate * step, step, 16)
+            + b"btap"
+            + struct.pack("<Id", 8, base)
+            + b"data"
+            + struct.pack("<I", size)
+        )
+        self._file.seek(0)
+        self._file.write(head)
+
+    def _read_head(self, path: Path) -> None:
+        head = self._file.read(_HEAD) or b""
+        channels, rate = struct.unpack("<HI", head[22:28])
+        if head[36:40] != b"btap" or (channels, rate) != (self._channels, self._rate):
+            rule = f"is no file of ours with {self._channels} channels at {self._rate} Hz"
+            raise InvalidInput("path", str(path), rule)
+        (base,) = struct.unpack("<d", head[44:52])
+        self.base_ms = None if base != base else base
 
 
-def _open(path: Path, *, channels: int) -> wave.Wave_write:
-    file = wave.open(str(path), "wb")  # noqa: SIM115 -- closed by its owner
-    file.setnchannels(channels)
-    file.setsampwidth(2)
-    file.setframerate(RATE)
-    return file
-
-
-_SILENT_CHUNK = decode_ulaw(bytes([SILENCE]) * _CHUNK)
+_HEAD = 60
+_HEADER_EVERY = 50  # writes: a killed program leaves a file that ends at most a second early

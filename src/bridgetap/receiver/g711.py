@@ -1,4 +1,4 @@
-"""µ-law to samples (ITU-T G.711), by a table of all 256 bytes."""
+"""µ-law and A-law to samples and back (ITU-T G.711), by tables."""
 
 from array import array
 from math import log10, sqrt
@@ -11,6 +11,11 @@ FLOOR_DBFS = -96.0
 def decode_ulaw(payload: bytes) -> bytes:
     """Mono s16le samples, one for each byte."""
     return b"".join([_SAMPLE_BYTES[byte] for byte in payload])
+
+
+def decode_alaw(payload: bytes) -> bytes:
+    """Mono s16le samples, one for each byte."""
+    return b"".join([_ALAW_BYTES[byte] for byte in payload])
 
 
 def encode_ulaw(samples: bytes) -> bytes:
@@ -40,6 +45,17 @@ def _expand(byte: int) -> int:
 
 
 _SAMPLE_BYTES = [_expand(byte).to_bytes(2, "little", signed=True) for byte in range(256)]
+
+
+def _expand_alaw(byte: int) -> int:
+    """One byte by G.711 table 1b: even bits inverted; the first segment is linear."""
+    byte ^= 0x55
+    segment, step = byte >> 4 & 0x07, byte & 0x0F
+    magnitude = (step << 4) + 8 if segment == 0 else (step << 4) + 0x108 << segment - 1
+    return magnitude if byte & 0x80 else -magnitude
+
+
+_ALAW_BYTES = [_expand_alaw(byte).to_bytes(2, "little", signed=True) for byte in range(256)]
 
 
 def _code(magnitude: int) -> int:
