@@ -1,7 +1,7 @@
 """A REST API over a real store and calls that ring nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 import httpx
@@ -12,9 +12,10 @@ from bridgetap.api import EndStatus, create_api
 from bridgetap.calls import CallChange, NewCall
 from bridgetap.clock import VirtualClock
 from bridgetap.errors import Conflict, InvalidInput, NotFound
-from bridgetap.ids import AccountSid, CallSid, make_sid
+from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
 from bridgetap.settings import Account, Settings
-from bridgetap.store import CallRecord, Store, open_store
+from bridgetap.store import CallRecord, Store, StreamRecord, open_store
+from bridgetap.streams import Named, StreamRequest
 
 ACCOUNT = Account(sid=AccountSid("AC" + "a" * 32), auth_token="t0ken-of-the-tests")
 
@@ -28,6 +29,9 @@ class PretendCalls:
         self.accepting = True
         self.asked: list[NewCall] = []
         self.changed: list[tuple[CallSid, CallChange]] = []
+        self.started: list[tuple[StreamRequest, list[str]]] = []
+        self.running: dict[str, Named] = {}
+        self.refusal: Exception | None = None  # what every stream is refused with
         self.figures = {"calls_live": 2.0, "calls_answered_total": 7.0}
 
     async def create(self, wanted: NewCall) -> CallSid:
@@ -53,6 +57,42 @@ class PretendCalls:
             raise Conflict("the call has been answered", code=21220)
         now = self.clock.now_ns()
         await self.store.commit_now(replace(found, status=status, updated_ns=now, ended_ns=now))
+
+    async def start_stream(self, call: CallRecord, request: StreamRequest, *, remarks: Sequence[str] = ()) -> Named:
+        self.refuse()
+        sid = StreamSid(make_sid("MZ", (len(self.started) + 1).to_bytes(16)))
+        named = Named(sid=sid, name=request.name or sid, transport=request.transport, tracks=request.tracks)
+        self.started.append((request, list(remarks)))
+        self.running[sid] = named
+        now = self.clock.now_ns() + len(self.started) * 10**9
+        record = StreamRecord(
+            sid=sid,
+            account_sid=ACCOUNT.sid,
+            call_sid=call.sid,
+            name=named.name,
+            transport="websocket",
+            url=str(request.url),
+            tracks=request.tracks,
+            parameter_names=tuple(name for name, _ in request.parameters),
+            created_ns=now,
+            updated_ns=now,
+        )
+        await self.store.commit_now(record)
+        return named
+
+    def stop_stream(self, call: CallRecord, name: str) -> Named:
+        self.refuse()
+        for named in self.running.values():
+            if name in (named.sid, named.name):
+                return self.running.pop(named.sid)
+        raise NotFound("stream", name)
+
+    def running_streams(self, call: CallRecord) -> frozenset[str]:
+        return frozenset(self.running)
+
+    def refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
     def gauges(self) -> dict[str, float]:
         return self.figures

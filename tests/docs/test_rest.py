@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-from bridgetap.api import CallsService, call_request, calls, create_api, errors
+from bridgetap.api import (
+    CallsService,
+    call_request,
+    callback_form,
+    calls,
+    create_api,
+    errors,
+    stream_form,
+    streams,
+)
 from bridgetap.ids import AccountSid
 from bridgetap.settings import Account, Settings
 
@@ -37,18 +46,18 @@ def test_every_route_is_documented() -> None:
 
 
 def test_every_code_is_explained() -> None:
-    ours = [
-        value for module in (errors, calls, call_request) for value in vars(module).values() if isinstance(value, int)
-    ]
+    modules = (errors, calls, call_request, callback_form, stream_form)
+    ours = [value for module in modules for value in vars(module).values() if isinstance(value, int)]
     codes = sorted({str(value) for value in ours if value >= 20_000})
     assert "21220" in codes
     assert [code for code in codes if not re.search(rf"\b{code}\b", PAGE)] == []
 
 
 def test_every_parameter_that_is_read_is_documented() -> None:
-    sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (calls, call_request)]
+    modules = (calls, call_request, callback_form, stream_form, streams)
+    sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules]
     reading = r'(?:texts?|integer|_party|time_range|_url|_method)\((?:query, |form, )?"([A-Z]\w+)"'
     read = {name for source in sources for name in re.findall(reading, source)}
-    assert {"To", "Flow", "StartTime", "FallbackUrl", "StatusCallbackEvent"} <= read
+    assert {"To", "Flow", "StartTime", "FallbackUrl", "StatusCallbackEvent", "Name", "Track"} <= read
     refused = {"ApplicationSid"}
     assert [name for name in sorted(read - refused) if f"`{name}`" not in PAGE] == []

@@ -60,7 +60,7 @@ def test_next_fires_when_the_stream_is_created_or_stopped(bench: Bench, event: S
 def test_a_refused_stream_logs_its_code_and_takes_next(bench: Bench) -> None:
     turn, (log,) = bench("fork-stream", START).handle(StreamRefused(effect=EFFECT, code=31941, message="tracks"))
     assert turn == NEXT
-    assert (log.level, log.code, log.message) == ("error", 31941, "tracks")
+    assert (log.level, log.code, log.message) == ("warning", 31941, "tracks")
 
 
 @pytest.mark.parametrize(

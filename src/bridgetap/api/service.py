@@ -1,15 +1,18 @@
 """What the REST API asks of the calls side. `calls` satisfies this by its shape: imports go downwards only."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from bridgetap.calls import CallChange, NewCall
 from bridgetap.ids import CallSid
+from bridgetap.store import CallRecord
+from bridgetap.streams import Named, StreamRequest
 
 EndStatus: TypeAlias = Literal["completed", "canceled"]
 
 
 class CallsService(Protocol):
-    """Makes and ends calls. What became of them stands in the store."""
+    """Makes and ends calls, starts and stops their streams. What became of them stands in the store."""
 
     async def create(self, wanted: NewCall) -> CallSid:
         """Begin to ring somebody, run what is wanted once they answer.
@@ -31,6 +34,22 @@ class CallsService(Protocol):
         Raises `NotFound` when this server has no such live call, `Conflict` (21220) when it is in
         no state for that.
         """
+        ...
+
+    async def start_stream(self, call: CallRecord, request: StreamRequest, *, remarks: Sequence[str] = ()) -> Named:
+        """Fork the audio of a leg that talks. Returns once the stream's row is in the store.
+
+        Raises `Conflict` (21220: the leg does not talk; 20409: the name is taken), `InvalidStream`
+        (31941: too many tracks). `remarks` are warnings for the notification log.
+        """
+        ...
+
+    def stop_stream(self, call: CallRecord, name: str) -> Named:
+        """Take no further audio for a stream, by name or SID. Raises `NotFound`, or `Conflict` (21220)."""
+        ...
+
+    def running_streams(self, call: CallRecord) -> frozenset[str]:
+        """The SIDs of the streams that take audio of this leg now."""
         ...
 
     @property

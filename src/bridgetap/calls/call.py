@@ -9,7 +9,6 @@ from bridgetap.engine import IncomingCall
 from bridgetap.errors import Conflict
 from bridgetap.flow.effects import PlayDigits
 from bridgetap.ids import CallSid
-from bridgetap.streams import CallStreams
 from bridgetap.twiml.events import CallUpdated
 
 from .conductor import Conductor
@@ -20,6 +19,7 @@ from .flow_run import FlowRun
 from .instructions import CallChange, Instructions, Voice
 from .ledger import CallEntry, EndedAs
 from .leg_states import Ended
+from .leg_streams import LegStreams
 from .parties import Party
 from .performer import AnswerMode, Performer
 from .player import Player
@@ -63,7 +63,7 @@ class Call:
         self._began = 0.0
         self._invite: IncomingCall | None = None
         self._conductor: Conductor | None = None
-        self._streams: CallStreams | None = None
+        self.streams = LegStreams(streams=exchange.streams, parties=self.parties)
         self._ring: Ring | None = None
         self._ringing: asyncio.Task[Party | Ended] | None = None
         self._log = structlog.get_logger(__name__).bind(call_sid=entry.record.sid)
@@ -96,8 +96,8 @@ class Call:
     def hang_up(self, reason: str, *, unanswered: EndedAs = "canceled", drained: bool = False) -> None:
         """End the call, whatever it is doing; `drained` where it is the server that stops."""
         self._log.info("call.hang_up", reason=reason)
-        if drained and self._streams is not None:
-            self._streams.end_of_call(drained=True)
+        if drained:
+            self.streams.end_of_call(drained=True)
         if self._ringing is not None and self._ring is not None:
             self._ring.give_up_as(unanswered)
             self._ringing.cancel()
@@ -147,12 +147,11 @@ class Call:
 
     async def _talk(self, caller: Party) -> None:
         exchange = self._exchange
-        streams = self._streams = exchange.streams.of_call(self.sid, caller.leg.rtp)
         performer = Performer(
             exchange=exchange,
             parties=self.parties,
             caller=caller,
-            streams=streams,
+            streams=self.streams.of_party(caller),
             documents=Documents(exchange=exchange, entry=self.entry, invite=self._invite),
             answer=self._answer,
             from_=self.entry.record.from_,
@@ -175,7 +174,7 @@ class Call:
             self._log.info("call.time_limit", time_limit_s=self._time_limit_s)
         finally:
             self._limit = None
-            streams.end_of_call()
+            self.streams.end_of_call()
 
     def _run(self, instructions: Instructions) -> Run:
         exchange, record = self._exchange, self.entry.record

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,8 @@ import structlog
 from bridgetap.engine import EngineError, IncomingCall, SipNotice
 from bridgetap.errors import BridgetapError, Conflict, InvalidInput, InvalidSdp, NotFound
 from bridgetap.ids import CallSid
-from bridgetap.store import StoreError
+from bridgetap.store import CallRecord, StoreError
+from bridgetap.streams import Named, StreamRequest
 
 from .call import WRONG_STATE, Call
 from .exchange import Exchange
@@ -146,6 +147,25 @@ class Calls:
         else:
             raise NotFound("live call", sid)
 
+    async def start_stream(self, call: CallRecord, request: StreamRequest, *, remarks: Sequence[str] = ()) -> Named:
+        """Fork the audio of a leg that talks: a caller, or whom a flow dialled. Returns once the row is
+        committed; `Conflict`, `InvalidStream` or `NotFound` where it cannot be. `remarks` go to the log."""
+        named = await self._call_of(call).streams.of_call(call.sid).start(request)
+        for remark in remarks:
+            self._exchange.ledger.notify(
+                level="warning", code=0, message=remark, call_sid=call.sid, stream_sid=named.sid
+            )
+        return named
+
+    def stop_stream(self, call: CallRecord, name: str) -> Named:
+        """By name or SID, whichever door it came through; `NotFound` where none of that name runs."""
+        return self._call_of(call).streams.of_call(call.sid).stop(name, "websocket")
+
+    def running_streams(self, call: CallRecord) -> frozenset[str]:
+        """The SIDs of the streams that take audio of this leg now."""
+        live = self._live.get(call.parent_call_sid or call.sid)
+        return live.streams.running(call.sid) if live is not None else frozenset()
+
     async def drain(self) -> None:
         """Refuse new calls, let live ones end, hang up what is left at the deadline."""
         self._draining = True
@@ -161,6 +181,13 @@ class Calls:
             for call in list(self._live.values()):
                 call.hang_up("the server stops", drained=True)
             await self._is_empty_within(patience_s)
+
+    def _call_of(self, call: CallRecord) -> Call:
+        """The live call that a leg's row belongs to."""
+        live = self._live.get(call.parent_call_sid or call.sid)
+        if live is None:
+            raise Conflict("Call is not in-progress", code=WRONG_STATE)
+        return live
 
     # -- new calls --
 

@@ -27,7 +27,7 @@ Exit codes, of every command
 \b
 Environment
   BRIDGETAP_CONFIG       the configuration, instead of --config
-  BRIDGETAP_URL          the server `call` and `calls` talk to, https://AC…:TOKEN@host
+  BRIDGETAP_URL          the server `call`, `calls`, `stream` talk to, https://AC…:TOKEN@host
   BRIDGETAP__SIP__LISTEN and the like override single settings
 """
 

@@ -1,4 +1,4 @@
-"""A running server's REST API, as `call` and `calls` use it."""
+"""A running server's REST API, as `call`, `calls` and `stream` use it."""
 
 import os
 from dataclasses import dataclass, field

@@ -3,6 +3,7 @@
 import typer
 
 from .stream_doctor import doctor
+from .streams import list_streams, start, stop
 
 stream_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Work with streams and their servers.")
 
@@ -12,4 +13,7 @@ def stream() -> None:
     """Work with streams and their servers."""
 
 
+stream_app.command()(start)
+stream_app.command()(stop)
+stream_app.command("list")(list_streams)
 stream_app.command()(doctor)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Table, Text, or_
 
 from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
 
 from .kind import METADATA, Kind
-from .reading import Reader
+from .reading import Cut, Page, Reader
 
 StreamTransport: TypeAlias = Literal["websocket", "siprec"]
 
@@ -93,3 +93,13 @@ class Streams(Reader[StreamRecord]):
         """A call's streams, oldest first."""
         table = STREAMS.table
         return await self.select(table.select().where(table.c.call_sid == call).order_by(table.c.created_ns))
+
+    async def page_of_call(self, call: CallSid, cut: Cut) -> Page[StreamRecord]:
+        """A call's streams, newest first."""
+        return await self.page(STREAMS.table.select().where(STREAMS.table.c.call_sid == call), cut)
+
+    async def named(self, call: CallSid, name: str) -> StreamRecord | None:
+        """A call's stream by its SID, or the newest of that name."""
+        table = STREAMS.table
+        found = table.select().where(table.c.call_sid == call, or_(table.c.sid == name, table.c.name == name))
+        return await self.one(found.order_by(table.c.created_ns.desc(), table.c.sid.desc()).limit(1))

@@ -44,7 +44,7 @@ class ForkStream:
             case StreamCreated() | StreamStopped():
                 return _next()
             case StreamRefused():
-                visit.log("error", event.code, event.message)
+                visit.log("warning", event.code, event.message)
                 return _next()
             case _:
                 return None

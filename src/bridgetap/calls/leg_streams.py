@@ -1,0 +1,54 @@
+"""The streams of one call, leg by leg: the caller's, which the flow starts too, and those of whom it dialled."""
+
+from bridgetap.errors import Conflict, NotFound
+from bridgetap.ids import CallSid
+from bridgetap.streams import CallStreams, Streams
+
+from .leg_states import Ended, Notice
+from .parties import Parties, Party
+
+NOT_IN_PROGRESS = 21220
+
+
+class LegStreams:
+    """Finds, and where need be makes, the streams of a leg by its call SID."""
+
+    def __init__(self, *, streams: Streams, parties: Parties) -> None:
+        self._streams = streams
+        self._parties = parties
+        self._by_sid: dict[CallSid, CallStreams] = {}
+
+    def of_party(self, party: Party) -> CallStreams:
+        """The streams that carry this party's audio; they end with its leg."""
+        found = self._by_sid.get(party.sid)
+        if found is None:
+            found = self._by_sid[party.sid] = self._streams.of_call(party.sid, party.leg.rtp)
+            if party.is_over:
+                found.end_of_call()
+            party.watch(self._heard)
+        return found
+
+    def of_call(self, sid: CallSid) -> CallStreams:
+        """The streams of a leg that talks; `NotFound` where this call has none of that SID, `Conflict`
+        (21220) where it is not answered yet, or over."""
+        found = self._parties.find(sid)
+        if not found:
+            raise NotFound("live call", sid)
+        for party in found:
+            if party.entry is not None and party.entry.record.status == "in-progress":
+                return self.of_party(party)
+        raise Conflict("Call is not in-progress", code=NOT_IN_PROGRESS)
+
+    def running(self, sid: CallSid) -> frozenset[str]:
+        """The SIDs of a leg's streams that take audio now."""
+        found = self._by_sid.get(sid)
+        return frozenset(named.sid for named in found.running()) if found is not None else frozenset()
+
+    def end_of_call(self, *, drained: bool = False) -> None:
+        """No further stream starts on any leg."""
+        for streams in self._by_sid.values():
+            streams.end_of_call(drained=drained)
+
+    def _heard(self, party: Party, notice: Notice) -> None:
+        if isinstance(notice, Ended):
+            self._by_sid[party.sid].end_of_call()

@@ -1,0 +1,148 @@
+"""`bridgetap stream start`, `stop` and `list`: the streams of a live call, on a running server."""
+
+import json
+import sys
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .config import ConfigOption
+from .remote import Server
+
+MOST = 1000
+COLUMNS = ("sid", "status", "name", "tracks", "url", "date_created", "end_reason", "error_code", "ms_sent")
+
+Call = Annotated[str, typer.Argument(metavar="CALL", help="The call's SID, CA…: a caller's, or a dialled party's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the stream as JSON.")]
+
+
+def start(
+    call: Call,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the audio goes: wss://…")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What it is stopped by; absent: its SID. Unique on the call.")
+    ] = None,
+    track: Annotated[
+        str | None, typer.Option(help="inbound_track, outbound_track or both_tracks; absent: inbound_track.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="KEY=VALUE", help="Arrives in start.customParameters; may be repeated."),
+    ] = None,
+    status_callback: Annotated[
+        str | None, typer.Option(metavar="URL", help="Told when the stream starts, stops and fails.")
+    ] = None,
+    status_callback_method: Annotated[str | None, typer.Option(help="GET or POST; absent: POST.")] = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fork the audio of a live call to a wss:// server.
+
+    The server is found by --config, else by BRIDGETAP_URL
+    (https://AC…:TOKEN@host), else by bridgetap.toml in this folder.
+
+    Prints the stream's SID once the stream is created; the far server may
+    still be connecting. `bridgetap stream list CALL` tells what became of it.
+
+    \b
+    Examples
+      bridgetap stream start CA… wss://media.example.com/in --name tap
+      bridgetap stream start CA… wss://media.example.com/in --track both_tracks \\
+          --parameter tenant=42
+
+    \b
+    Exit codes
+      0  the stream is created
+      1  the server refused: the name is taken, too many tracks, the call is over
+      2  wrong use, or the server was not reached
+    """
+    given = (
+        ("Url", url),
+        ("Name", name),
+        ("Track", track),
+        ("StatusCallback", status_callback),
+        ("StatusCallbackMethod", status_callback_method),
+    )
+    form = {key: value for key, value in given if value is not None}
+    for number, pair in enumerate(parameters or (), 1):
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{key!r}: must be KEY=VALUE", param_hint="--parameter")
+        form |= {f"Parameter{number}.Name": key, f"Parameter{number}.Value": value}
+    made = Server.find(config).post(f"Calls/{quote(call, safe='')}/Streams.json", form, member="sid")
+    typer.echo(json.dumps(made) if as_json else made["sid"])
+
+
+def stop(
+    call: Call,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The stream's name or its SID, MZ….")],
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a stream of a live call, whoever started it: REST, a flow or TwiML.
+
+    No further audio is taken; what is queued is still sent. The server is
+    found as `bridgetap stream start` finds it.
+
+    \b
+    Example
+      bridgetap stream stop CA… tap
+
+    \b
+    Exit codes
+      0  stopped
+      1  the server refused: no such stream runs on the call
+      2  wrong use, or the server was not reached
+    """
+    path = f"Calls/{quote(call, safe='')}/Streams/{quote(name, safe='')}.json"
+    stopped = Server.find(config).post(path, {"Status": "stopped"}, member="sid")
+    typer.echo(json.dumps(stopped) if as_json else stopped["sid"])
+
+
+def list_streams(
+    call: Call,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many, newest first.")] = 50,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the streams of a call, newest first, those that ended too.
+
+    The server is found as `bridgetap stream start` finds it. On a terminal
+    this is a table; into a pipe go tab-separated lines: SID, status, name,
+    tracks, URL, created, reason of the end, error code, milliseconds sent.
+
+    \b
+    Exit codes
+      0  listed, if only nothing
+      1  the server refused: no such call
+      2  wrong use, or the server was not reached
+    """
+    path = f"Calls/{quote(call, safe='')}/Streams.json"
+    found = Server.find(config).get(path, {"PageSize": str(limit)}, member="streams")["streams"]
+    if as_json:
+        for stream in found:
+            typer.echo(json.dumps(stream))
+    elif sys.stdout.isatty():
+        _show(found)
+    else:
+        for stream in found:
+            typer.echo("\t".join(_printable(stream.get(column)) for column in COLUMNS))
+
+
+def _show(found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in COLUMNS:
+        table.add_column(column.replace("_", " ").capitalize())
+    for stream in found:
+        table.add_row(*(Text(_printable(stream.get(column))) for column in COLUMNS))
+    Console().print(table if found else Text("No streams."))
+
+
+def _printable(value: object) -> str:
+    """A cell: nothing a client wrote as a name may move the terminal's cursor."""
+    text = "" if value is None else "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(c if c.isprintable() else "?" for c in text)
