@@ -21,6 +21,7 @@ from bridgetap.engine import (
     DialogEvent,
     DialogId,
     Direction,
+    DtmfPressed,
     IncomingCall,
     LegEvent,
     LegMedia,
@@ -33,7 +34,7 @@ from bridgetap.engine import (
 from bridgetap.receiver.authority import make_authority
 from bridgetap.sdp import AgreedMedia, Negotiation, Policy
 from bridgetap.settings import Settings
-from bridgetap.store import CallFilter, CallRecord, Cut, StepRecord, StreamRecord
+from bridgetap.store import CallFilter, CallRecord, Cut, DocumentRecord, StepRecord, StreamRecord
 
 PATIENCE_S = 10.0
 AUDIBLE = -40.0  # dBFS; silence is below -100
@@ -56,10 +57,13 @@ trusted_ca = "ca.pem"
 system_roots = false
 allow_networks = ["127.0.0.0/8"]
 {more}
+[webhooks]
+trusted_ca = "ca.pem"
+timeout_s = 1.5
 [[numbers]]
 number = "*"
-flow = "flow.json"
 answer = "{answer}"
+{runs}
 [[trunks]]
 name = "phones"
 uri = "sip:127.0.0.1:9"
@@ -115,6 +119,10 @@ class Live:
         (execution,) = await self.server.store.executions.of_call((await self.rows())[0].sid)
         return str(execution.context["widgets"][widget]["DialCallStatus"])
 
+    async def documents(self) -> list[DocumentRecord]:
+        await self.server.store.flush()
+        return [row for call in await self.rows() for row in await self.server.store.documents.of_call(call.sid)]
+
     async def call(self) -> "LiveCall":
         """The caller rings the server."""
         return await self.caller.call(f"sip:+15551230000@{self.server.sip_address}")
@@ -137,9 +145,10 @@ async def live(
     callees: int = 1,
     answer: str = "at-once",
     more: str = "",
+    runs: str = 'flow = "flow.json"',
 ) -> AsyncIterator[Live]:
     """Streams trust the authority in `folder`. `flow` gets the callees' URIs and gives the states after
-    the trigger, the first of them `one`."""
+    the trigger, the first of them `one`; `runs` are other keys of the number."""
     if not (folder / "ca.pem").exists():
         make_authority(folder)
     phones = [LivePhone() for _ in range(callees + 1)]
@@ -147,7 +156,7 @@ async def live(
     states = flow([phone.uri for phone in phones[1:]])
     definition = {"description": "", "initial_state": "Trigger", "states": [trigger | {"properties": {}}, *states]}
     (folder / "flow.json").write_text(json.dumps(definition))
-    (folder / "bridgetap.toml").write_text(CONFIGURATION.format(answer=answer, more=more, TOKEN=TOKEN))
+    (folder / "bridgetap.toml").write_text(CONFIGURATION.format(answer=answer, more=more, runs=runs, TOKEN=TOKEN))
     try:
         async with open_server(Settings.load(folder / "bridgetap.toml", {}), folder=folder) as server:
             yield Live(server=server, caller=phones[0], callees=phones[1:])
@@ -233,6 +242,13 @@ class LiveCall:
 
     def hang_up(self) -> None:
         self._core.sip.hang_up(self.dialog)
+
+    def press(self, digits: str) -> None:
+        self.rtp.send_dtmf(digits)
+
+    def digits(self) -> str:
+        """Those that were heard."""
+        return "".join(event.digit for event in self.events if isinstance(event, DtmfPressed))
 
     def play(self, hertz: int) -> None:
         """A tone without end."""

@@ -259,3 +259,17 @@ def test_text_for_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
         "error: bridgetap.toml: threads: unknown key; it belongs under media.threads",
         "bridgetap.toml: 1 error",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://app.example/voice", []),
+        ("http://127.0.0.1:5000/voice", []),
+        ("http://10.0.0.7/voice", []),
+        ("http://app.example/voice?k=s3cret", ["warning numbers[0].voice_url: is http: who calls whom"]),
+    ],
+)
+def test_a_document_that_crosses_the_network_in_clear(check: Check, url: str, found: list[str]) -> None:
+    lines = [line for line in check(GOOD.replace('flow = "flow.json"', f'voice_url = "{url}"')) if "numbers" in line]
+    assert [line.partition(" crosses")[0] for line in lines] == found

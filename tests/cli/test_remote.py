@@ -112,6 +112,22 @@ def test_a_call_is_asked_for(
     assert set(server.asked[1]) == {"method", "path", "auth", "To"}
 
 
+def test_a_call_is_given_a_document(
+    server: Pretend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BRIDGETAP_URL", server.url)
+    server.says(CALL, 201)
+    good, bad = tmp_path / "good.xml", tmp_path / "bad.xml"
+    good.write_text("<Response><Say>häll</Say></Response>")
+    bad.write_text("<Response><Say>")
+    assert run(capsys, "call", "1", "--twiml", str(good))[0] == 0
+    assert run(capsys, "call", "1", "--url", "https://app.example/voice")[0] == 0
+    assert (server.asked[0]["Twiml"], server.asked[1]["Url"]) == (good.read_text(), "https://app.example/voice")
+    for words in (["--twiml", str(bad)], ["--twiml", "missing.xml"], ["--twiml", str(good), "--flow", "f"]):
+        assert run(capsys, "call", "1", *words)[0] == 2
+    assert len(server.asked) == 2
+
+
 def test_a_list_into_a_pipe(
     server: Pretend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

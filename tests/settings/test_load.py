@@ -242,6 +242,19 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ('numbers = [{number = "+0", flow = "a"}]', "numbers[0].number", "E.164"),
         ('numbers = [{number = "", flow = "a"}]', "numbers[0].number", "a telephone number"),
         (SAME_NUMBER, "numbers[2].number", "stands there twice"),
+        ('numbers = [{number = "*"}]', "numbers[0].flow", "voice_url for TwiML"),
+        ('numbers = [{number = "*", flow = "a", voice_url = "https://a.b"}]', "numbers[0].voice_url", "exclude"),
+        ('numbers = [{number = "*", voice_url = "a.b/voice"}]', "numbers[0].voice_url", "http:// or https://"),
+        (
+            'numbers = [{number = "*", flow = "a", voice_fallback_url = "https://a.b"}]',
+            "numbers[0].voice_fallback_url",
+            "goes with voice_url",
+        ),
+        (
+            'numbers = [{number = "*", voice_url = "https://a.b", status_callback_event = ["ended"]}]',
+            "numbers[0].status_callback_event[0]",
+            "initiated",
+        ),
         ('trunks = [{name = "a", uri = "sip:a", username = "u"}]', "trunks[0].password", "go together"),
         ('trunks = [{name = "a", uri = "sip:a", register = true}]', "trunks[0].username", "because register"),
         ('trunks = [{name = "a", uri = "sip:a"}, {name = "a", uri = "sip:b"}]', "trunks[1].name", "twice"),
@@ -304,3 +317,16 @@ def test_the_number_that_answers() -> None:
     answering = {dialled: settings.number(dialled) for dialled in ("001 555 123 0000", "100", "nobody")}
     assert [entry and entry.flow.name for entry in answering.values()] == ["a", "b", "c"]
     assert Settings().number("100") is None
+
+
+def test_a_numbers_urls_are_secrets(tmp_path: Path) -> None:
+    """They may hold a password: neither a repr nor an error shows them."""
+    text = 'numbers = [{number = "*", voice_url = "https://me:s3cret@a.test/voice?k=s3cret", voice_method = "GET"}]'
+    settings = Settings.load(write(tmp_path, text), {})
+    (number,) = settings.numbers
+    assert number.voice_url is not None
+    assert number.voice_url.get_secret_value().startswith("https://me:")
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.load(write(tmp_path, text.replace("https", "ftp")), {})
+    assert "s3cret" not in str(caught.value)

@@ -19,6 +19,7 @@ from bridgetap.store import (
     CallFilter,
     CallRecord,
     Cut,
+    DocumentRecord,
     ExecutionRecord,
     NotificationRecord,
     NotificationSid,
@@ -97,6 +98,20 @@ def execution() -> ExecutionRecord:
     )
 
 
+def document(index: int = 0, number: int = 1) -> DocumentRecord:
+    return DocumentRecord(
+        call_sid=call(number).sid,
+        index=index,
+        account_sid=ACCOUNT,
+        url="https://app.example/voice",
+        method="POST",
+        status=200,
+        verbs=3,
+        took_ms=12,
+        created_ns=1,
+    )
+
+
 async def test_every_kind_comes_back_as_it_went(url: str) -> None:
     note = NotificationRecord(
         sid=NotificationSid("NO" + "1" * 32),
@@ -108,14 +123,29 @@ async def test_every_kind_comes_back_as_it_went(url: str) -> None:
         call_sid=call().sid,
     )
     async with open_store(url, node="n1", clock=VirtualClock()) as store:
-        for record in (call(), stream(), execution(), step(0), step(1), note):
+        for record in (call(), stream(), execution(), step(0), step(1), document(1), document(0), note):
             store.put(record)
         assert await store.calls.get(call().sid) == call()
         assert await store.streams.of_call(call().sid) == [stream()]
         assert await store.executions.of_call(call().sid) == [execution()]
         assert await store.steps.of_execution(EXECUTION) == [step(0), step(1)]
         assert await store.notifications.of_call(call().sid) == [note]
+        assert await store.documents.of_call(call().sid) == [document(0), document(1)]
         assert await store.calls.get(CallSid("CA" + "0" * 32)) is None
+
+
+async def test_a_call_is_forgotten_with_all_that_was_written_of_it(url: str) -> None:
+    async with open_store(url, node="n1", clock=VirtualClock()) as store:
+        for record in (call(1), call(2), stream(), execution(), step(0), document(), document(number=2)):
+            store.put(record)
+        await store.forget_call(call(1).sid)
+        assert await store.calls.get(call(1).sid) is None
+        assert await store.streams.of_call(call(1).sid) == []
+        assert await store.executions.of_call(call(1).sid) == []
+        assert await store.steps.of_execution(EXECUTION) == []
+        assert await store.documents.of_call(call(1).sid) == []
+        assert await store.calls.get(call(2).sid) == call(2)
+        assert await store.documents.of_call(call(2).sid) == [document(number=2)]
 
 
 async def test_a_callback_waits_for_its_own_node_until_it_is_taken_out(url: str) -> None:

@@ -171,3 +171,25 @@ async def test_a_server_that_never_answers_is_left_in_time() -> None:
 async def test_an_authority_that_is_none_is_a_wrong_setting(tmp_path: object) -> None:
     with pytest.raises(ConfigurationError, match=r"webhooks\.trusted_ca"):
         make_webhook_client(trusted_ca=__import__("pathlib").Path(str(tmp_path)) / "absent.pem")
+
+
+async def test_cookies_stay_with_who_asks() -> None:
+    """One client serves every call: a call's session is its own."""
+    seen: list[str | None] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        seen.append(next((line.lower() for line in head if line.lower().startswith("cookie:")), None))
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, make_webhook_client() as web:
+        client = WebhookClient(web, sign=partial(sign_form, TOKEN), user_agent="x")
+        one, other = httpx.Cookies(), httpx.Cookies()
+        for cookies in (one, one, other, None):
+            request = WebhookRequest(url=WebhookUrl.parse(f"http://127.0.0.1:{port}/"), method="GET", cookies=cookies)
+            await client.send(request, timeout_s=5, max_bytes=100)
+    assert seen == [None, "cookie: session=1", None, None]

@@ -1,5 +1,7 @@
 """Asks for the documents of one call: the voice request of spec/twilio §6.2, signed."""
 
+import httpx
+
 from bridgetap import webhooks
 from bridgetap.engine import IncomingCall
 from bridgetap.errors import InvalidInput
@@ -20,6 +22,7 @@ class Documents:
         self._exchange = exchange
         self._entry = entry
         self._invite = invite
+        self._cookies = httpx.Cookies()  # a call is a session, as its application sees it
         self._notified = 0
 
     async def fetch(self, effect: FetchDocument) -> DocumentFetched:
@@ -30,8 +33,11 @@ class Documents:
                 method=effect.method,
                 parameters=self._parameters(effect.parameters),
                 token=self._exchange.ledger.token(),
+                cookies=self._cookies,
             )
-            answer = await self._exchange.webhooks.send(request, timeout_s=effect.timeout_s, max_bytes=effect.max_bytes)
+            answer = await self._exchange.webhooks.send(
+                request, timeout_s=self._exchange.document_timeout_s, max_bytes=effect.max_bytes
+            )
         except WebhookFailed as failed:
             return DocumentFetched(effect=effect.id, status=0, error=failed.reason, code=failed.code or 0)
         except InvalidInput as invalid:

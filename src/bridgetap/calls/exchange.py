@@ -6,7 +6,7 @@ from bridgetap.engine import Core, IncomingCall
 from bridgetap.flow import Options
 from bridgetap.settings import CODECS, Codec
 from bridgetap.streams import Streams
-from bridgetap.twiml.effects import CallCallback
+from bridgetap.twiml.effects import FETCH_TIMEOUT_S, CallCallback
 from bridgetap.webhooks import CallbackSender, WebhookSender
 
 from .http_request import HttpClient
@@ -32,6 +32,7 @@ class Exchange:
     callbacks: CallbackSender
     addresses: MediaAddresses
     codecs: tuple[Codec, ...] = CODECS
+    document_timeout_s: float = FETCH_TIMEOUT_S
     options: Options = field(default_factory=Options)
 
     def parties(self) -> Parties:

@@ -241,6 +241,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             callbacks=outbox,
             addresses=addresses,
             codecs=settings.media.codecs,
+            document_timeout_s=settings.webhooks.timeout_s,
             options=Options(allow_query=settings.streams.allow_query),
         )
         limits = CallLimits(

@@ -1,6 +1,6 @@
 """The whole configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -100,12 +100,18 @@ def _is_secret(location: Location, model: type[BaseModel]) -> bool:
         info = next((f for n, f in current.model_fields.items() if (f.alias or n) == part), None)
         if info is None:
             return False
-        annotation: Any = info.annotation
-        inner = (annotation, *get_args(annotation))
+        inner = list(_inside(info.annotation))
         if SecretStr in inner:
             return True
         current = next((a for a in inner if isinstance(a, type) and issubclass(a, BaseModel)), None)
     return False
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """A type, and every type that it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _inside(part)
 
 
 def _shown(value: object) -> str:

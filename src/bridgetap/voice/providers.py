@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -40,7 +41,9 @@ def make_prompts(settings: VoiceSettings, loader: PromptLoader, client: httpx.As
 
 def make_client() -> httpx.AsyncClient:
     """The client that fetches audio and asks for speech."""
-    return httpx.AsyncClient(max_redirects=MAX_REDIRECTS, headers={"User-Agent": "Bridgetap"})
+    # Calls share it: a cookie of one must not go out with another's request.
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(max_redirects=MAX_REDIRECTS, headers={"User-Agent": "Bridgetap"}, cookies=no_cookies)
 
 
 def make_synthesizer(

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlencode, urljoin
@@ -39,6 +40,7 @@ class WebhookRequest:
     method: Method = "POST"
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     token: str = ""  # for I-Twilio-Idempotency-Token: the same each time this request is tried
+    cookies: httpx.Cookies | None = field(default=None, repr=False, compare=False)  # kept here; None: none are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,8 @@ class WebhookClient:
             headers[IDEMPOTENCY] = request.token
         if is_post:
             headers["Content-Type"] = FORM
+        if request.cookies is not None:
+            headers |= _cookie_header(request.cookies, url)
         user = request.url.user
         async with self._client.stream(
             request.method,
@@ -119,6 +123,8 @@ class WebhookClient:
             if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
                 rule = "packs its answer, which was not allowed to it"
                 raise WebhookFailed(request.url.shown, rule, code=PROTOCOL_VIOLATION)
+            if request.cookies is not None:
+                request.cookies.extract_cookies(response)
             body = await _body(response, max_bytes)
             return WebhookAnswer(url=request.url, status=response.status_code, headers=response.headers, body=body)
 
@@ -134,7 +140,15 @@ def make_webhook_client(*, trusted_ca: Path | None = None) -> httpx.AsyncClient:
             rule = f"{trusted_ca}: cannot be used: {error.strerror or error}"
             raise ConfigurationError("webhooks.trusted_ca", rule) from None
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30)
-    return httpx.AsyncClient(verify=context, limits=limits)
+    # Calls share it: what a server hands one of them as a cookie must not go out with another's request.
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(verify=context, limits=limits, cookies=no_cookies)
+
+
+def _cookie_header(cookies: httpx.Cookies, url: httpx.URL) -> dict[str, str]:
+    probe = httpx.Request("GET", url)
+    cookies.set_cookie_header(probe)
+    return {"Cookie": probe.headers["Cookie"]} if "Cookie" in probe.headers else {}
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes:
@@ -156,8 +170,8 @@ def _redirected(request: WebhookRequest, status: int, location: str) -> WebhookR
         # The same server may know its user; another must not learn of it.
         url = replace(url, user=request.url.user, password=request.url.password)
     if status in BECOME_GET:
-        return WebhookRequest(url=url, method="GET", token=request.token)
-    return WebhookRequest(url=url, method=request.method, parameters=request.parameters, token=request.token)
+        return replace(request, url=url, method="GET", parameters=())
+    return replace(request, url=url)
 
 
 def _is_url_fault(error: Exception) -> bool:
