@@ -460,6 +460,11 @@ class ForkTarget:
         bidirectional: bool = False,
         strict_messages: bool = False,
         events: list[Literal["dtmf", "hold", "participant"]] = ...,
+        format: Literal["mulaw", "alaw", "l16-8000", "l16-16000", "l16-24000"] = "mulaw",
+        channels: Literal["separate", "stereo", "mixed"] = "separate",
+        framing: Literal["json", "binary"] = "json",
+        frame_ms: int = 20,
+        wall_clock: bool = False,
     ) -> ForkTarget:
         """`headers` join the handshake (X-Twilio-Signature). Media Streams JSON, µ-law 8 kHz.
 
@@ -467,6 +472,8 @@ class ForkTarget:
         leg sends is what the far end said, else silence, and prompts wait. One at a time on a leg.
         `strict_messages`: warn of fields too many in what it sends.
         `events`: what is told between the audio; keys the core sees itself, the rest comes by `Leg.tell_fork`.
+        `channels`: `stereo` and `mixed` need both tracks. `frame_ms`: 20–200 in steps of 20. `wall_clock`:
+        stamp all frames and events with it. A bidirectional fork has none of these.
         """
 
 @final

@@ -28,6 +28,6 @@ mod ws;
 
 pub use error::MediaError;
 pub use leg::LegHandle;
-pub use media::{Media, MediaConfig};
+pub use media::{Media, MediaConfig, wall_clock};
 pub use news::{News, NewsQueue, Place, Source};
 pub use up::{FORK, LEG, Up};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bridgetap_media::{LegConfig, LegId, Prompt, PromptId, ShardConfig};
+use bridgetap_media::{LegConfig, LegId, Prompt, PromptId, ShardConfig, WallClock};
 
 use crate::connector::{Connector, ConnectorConfig};
 use crate::counters::Published;
@@ -321,6 +321,17 @@ fn thread_count(configured: usize) -> usize {
             .map_or(1, |cores| cores.get().saturating_sub(1))
             .max(1),
         count => count,
+    }
+}
+
+/// The wall clock now, to stamp a fork's frames with: the shards have none.
+pub fn wall_clock() -> WallClock {
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    WallClock {
+        at: Instant::now(),
+        unix_ms: unix.as_millis() as u64,
     }
 }
 

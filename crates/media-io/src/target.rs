@@ -1,6 +1,6 @@
 //! Orders are checked once, here: what would break the wire never reaches it.
 
-use bridgetap_media::{ForkTarget, LegMedia, Track};
+use bridgetap_media::{Channels, ForkTarget, LegMedia, Track};
 
 use crate::error::MediaError;
 
@@ -34,6 +34,7 @@ pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
             "must be inbound alone where the far end speaks",
         );
     }
+    check_shape(target)?;
     for (name, value) in &target.headers {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if name.is_empty() || !name.bytes().all(token) {
@@ -47,6 +48,28 @@ pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
         if !value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return refuse("fork: value of header", name, "must be printable ASCII");
         }
+    }
+    Ok(())
+}
+
+/// Frames that cannot be made.
+fn check_shape(target: &ForkTarget) -> Result<(), MediaError> {
+    let shape = &target.shape;
+    let has_both = Track::ALL.iter().all(|track| target.tracks.contains(track));
+    if shape.channels != Channels::Separate && !has_both {
+        return refuse("fork: channels", shape.channels.name(), "needs both tracks");
+    }
+    if !(20..=200).contains(&shape.frame_ms) || !shape.frame_ms.is_multiple_of(20) {
+        let frame_ms = shape.frame_ms.to_string();
+        return refuse("fork: frame_ms", &frame_ms, "must be 20–200 in steps of 20");
+    }
+    if target.bidirectional && !shape.has_plain_audio() {
+        let format = shape.format.encoding();
+        return refuse(
+            "fork: format",
+            format,
+            "must be Twilio's where the far end speaks",
+        );
     }
     Ok(())
 }
@@ -118,7 +141,7 @@ mod tests {
     #[test]
     fn a_target_that_would_break_the_wire_is_refused_with_its_place() {
         type Spoil = fn(&mut ForkTarget);
-        let cases: [(Spoil, &str); 10] = [
+        let cases: [(Spoil, &str); 14] = [
             (|t| t.host.clear(), "host"),
             (|t| t.host = "a b".into(), "host"),
             (|t| t.host = "a\r\nX: y".into(), "host"),
@@ -130,6 +153,10 @@ mod tests {
                 |t| (t.bidirectional, t.tracks) = (true, Track::ALL.to_vec()),
                 "tracks",
             ),
+            (|t| t.shape.channels = Channels::Mixed, "channels"),
+            (|t| t.shape.frame_ms = 0, "frame_ms"),
+            (|t| t.shape.frame_ms = 50, "frame_ms"),
+            (|t| t.shape.frame_ms = 220, "frame_ms"),
             (|t| t.headers[0].0 = "X Y".into(), "header name"),
             (|t| t.headers[0].1 = "a\r\nb: c".into(), "value of header"),
         ];

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia,
-    LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
+    CaptureFrom, Channels, Codec, Command, Direction, ForkId, ForkTarget, Format, Framing,
+    LegConfig, LegId, LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink,
+    Track,
 };
 
 thread_local! {
@@ -133,6 +134,16 @@ impl Call {
     }
 
     fn fork_and_record(&mut self) {
+        self.fork_shaped(Shape::default());
+        self.order(Command::StartRecord {
+            leg: LegId(1),
+            record: RecordId(1),
+            tracks: Track::ALL.to_vec(),
+        });
+    }
+
+    /// Two forks of one leg, one of the other.
+    fn fork_shaped(&mut self, shape: Shape) {
         for (leg, fork) in [(1, 1), (1, 2), (2, 3)] {
             let target = ForkTarget {
                 stream_sid: "MZ1".into(),
@@ -148,7 +159,7 @@ impl Call {
                 capture_from: CaptureFrom::Open,
                 bidirectional: false,
                 strict_messages: false,
-                shape: Shape::default(),
+                shape,
             };
             self.order(Command::StartFork {
                 leg: LegId(leg),
@@ -158,11 +169,6 @@ impl Call {
             self.shard
                 .fork_opened(self.epoch, ForkId(fork), &mut self.drain);
         }
-        self.order(Command::StartRecord {
-            leg: LegId(1),
-            record: RecordId(1),
-            tracks: Track::ALL.to_vec(),
-        });
     }
 
     /// 20 ms of a conversation: both parties, with one loss and one overtaking in a hundred.
@@ -247,6 +253,32 @@ fn forking_and_recording_allocate_nothing() {
         );
         assert!(drain.samples.abs_diff(2 * 160 * 3000) < 2 * 160 * 10);
         assert_eq!(allocations, 0, "{codecs:?}");
+    }
+}
+
+#[test]
+fn streams_of_every_shape_allocate_nothing() {
+    for (n, format) in [
+        Format::Alaw,
+        Format::L16Narrow,
+        Format::L16Wide,
+        Format::L16Wider,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut call = Call::new([Codec::Pcmu, Codec::Pcma]);
+        call.text.reserve(32 * 1024);
+        call.fork_shaped(Shape {
+            format,
+            channels: [Channels::Separate, Channels::Stereo, Channels::Mixed][n % 3],
+            framing: [Framing::Json, Framing::Binary][n % 2],
+            frame_ms: [20, 200, 60, 100][n],
+            ..Shape::default()
+        });
+        let (allocations, drain) = steady_state(call);
+        assert!(drain.frames > 800, "{format:?}: {} frames", drain.frames);
+        assert_eq!(allocations, 0, "{format:?}");
     }
 }
 

@@ -122,3 +122,8 @@ class ForkTarget:
     bidirectional: bool = False
     strict_messages: bool = False
     events: tuple[Literal["dtmf", "hold", "participant"], ...] = ()
+    format: Literal["mulaw", "alaw", "l16-8000", "l16-16000", "l16-24000"] = "mulaw"
+    channels: Literal["separate", "stereo", "mixed"] = "separate"
+    framing: Literal["json", "binary"] = "json"
+    frame_ms: int = 20
+    wall_clock: bool = False

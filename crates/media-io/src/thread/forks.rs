@@ -121,7 +121,11 @@ impl MediaThread {
                 continue;
             };
             stopped = frame == ForkFrame::Stop;
-            if let Err(error) = self.finish(start, stopped) {
+            let opcode = match frame {
+                ForkFrame::Binary => Opcode::Binary,
+                _ => Opcode::Text,
+            };
+            if let Err(error) = self.finish(start, opcode, stopped) {
                 return self.write_failed(key, &error.to_string(), now);
             }
         }
@@ -150,9 +154,9 @@ impl MediaThread {
     }
 
     /// Mask the frame begun at `start`; behind the last one comes our close frame.
-    fn finish(&mut self, start: usize, last: bool) -> std::io::Result<()> {
+    fn finish(&mut self, start: usize, opcode: Opcode, last: bool) -> std::io::Result<()> {
         let key = self.scratch.key()?;
-        finish_frame(&mut self.scratch.frames, start, Opcode::Text, key);
+        finish_frame(&mut self.scratch.frames, start, opcode, key);
         if last {
             let key = self.scratch.key()?;
             close_frame(&mut self.scratch.frames, Some(NORMAL), key);

@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 1,
+    Binary = 2,
     Close = 8,
     Ping = 9,
     Pong = 10,

@@ -177,7 +177,8 @@ impl Shape {
     }
 
     /// Is its audio sent just as Twilio sends it, whatever is told besides?
-    pub(super) fn has_plain_audio(&self) -> bool {
+    #[must_use]
+    pub fn has_plain_audio(&self) -> bool {
         let plain = Self {
             asides: self.asides,
             ..Self::default()

@@ -16,7 +16,7 @@ pub fn ulaw(byte: u8) -> i16 {
     (if byte & 0x80 != 0 { -4 } else { 4 } * magnitude) as i16
 }
 
-fn alaw(byte: u8) -> i16 {
+pub fn alaw(byte: u8) -> i16 {
     let byte = byte ^ 0x55;
     let (segment, step) = (byte >> 4 & 7, i32::from(byte & 15));
     let magnitude = if segment == 0 {

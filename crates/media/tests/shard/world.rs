@@ -107,6 +107,8 @@ pub struct World {
     pub net: Net,
     /// What far servers have been sent, in order.
     pub frames: BTreeMap<ForkId, Vec<String>>,
+    /// The binary ones among them.
+    pub binary: BTreeMap<ForkId, Vec<Vec<u8>>>,
     /// Far servers that take nothing at the moment.
     pub stalled: HashSet<ForkId>,
     text: Vec<u8>,
@@ -128,6 +130,7 @@ impl World {
             shard: Shard::new(config),
             net: Net::default(),
             frames: BTreeMap::new(),
+            binary: BTreeMap::new(),
             stalled: HashSet::new(),
             text: Vec::new(),
         }
@@ -231,8 +234,13 @@ impl World {
                 let Some(frame) = frame else {
                     break;
                 };
-                let text = String::from_utf8(self.text.clone()).unwrap();
-                self.frames.entry(fork).or_default().push(text);
+                if frame == ForkFrame::Binary {
+                    let bytes = self.text.clone();
+                    self.binary.entry(fork).or_default().push(bytes);
+                } else {
+                    let text = String::from_utf8(self.text.clone()).unwrap();
+                    self.frames.entry(fork).or_default().push(text);
+                }
                 if frame == ForkFrame::Stop {
                     self.shard.fork_written(now, fork, 0, &mut self.net);
                 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bridgetap_media::{Asides, CaptureFrom, Codec, Direction, Shape, Track};
+use bridgetap_media::{
+    Asides, CaptureFrom, Channels, Codec, Direction, Format, Framing, Shape, Track,
+};
 use pyo3::prelude::*;
 
 use crate::error::refused;
@@ -20,6 +22,19 @@ const DIRECTIONS: [(&str, Direction); 4] = [
     ("recvonly", Direction::RecvOnly),
     ("inactive", Direction::Inactive),
 ];
+const FORMATS: [(&str, Format); 5] = [
+    ("mulaw", Format::Mulaw),
+    ("alaw", Format::Alaw),
+    ("l16-8000", Format::L16Narrow),
+    ("l16-16000", Format::L16Wide),
+    ("l16-24000", Format::L16Wider),
+];
+const CHANNELS: [(&str, Channels); 3] = [
+    ("separate", Channels::Separate),
+    ("stereo", Channels::Stereo),
+    ("mixed", Channels::Mixed),
+];
+const FRAMINGS: [(&str, Framing); 2] = [("json", Framing::Json), ("binary", Framing::Binary)];
 const EVENTS: [(&str, Event); 3] = [
     ("dtmf", Event::Dtmf),
     ("hold", Event::Hold),
@@ -147,7 +162,8 @@ impl ForkTarget {
     #[new]
     #[pyo3(signature = (
         *, stream_sid, call_sid, account_sid, host, port, path, tracks, parameters = Vec::new(), headers = Vec::new(),
-        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false, events = Vec::new()
+        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false, events = Vec::new(),
+        format = "mulaw", channels = "separate", framing = "json", frame_ms = 20, wall_clock = false
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -165,6 +181,11 @@ impl ForkTarget {
         bidirectional: bool,
         strict_messages: bool,
         events: Vec<String>,
+        format: &str,
+        channels: &str,
+        framing: &str,
+        frame_ms: u32,
+        wall_clock: bool,
     ) -> PyResult<Self> {
         let capture = [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
         Ok(Self {
@@ -183,8 +204,12 @@ impl ForkTarget {
                 bidirectional,
                 strict_messages,
                 shape: Shape {
+                    format: word("format", format, &FORMATS)?,
+                    channels: word("channels", channels, &CHANNELS)?,
+                    framing: word("framing", framing, &FRAMINGS)?,
+                    frame_ms,
+                    wall_clock: wall_clock.then(bridgetap_media_io::wall_clock),
                     asides: asides(&events)?,
-                    ..Shape::default()
                 },
             },
         })
