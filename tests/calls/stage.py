@@ -230,6 +230,7 @@ class Stage:
             http=Web(),
             webhooks=self.servers,
             callbacks=self.told,
+            sealed=self.told,
             addresses=MediaAddresses(clock=clock),
         )
         self.calls = Calls(

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from bridgetap.calls import CallChange, NewCall, Voice
+from bridgetap.calls import CallChange, LastWords, NewCall, Voice
+from bridgetap.clock import VirtualClock
 from bridgetap.engine.virtual_loop import run_virtual
+from bridgetap.ids import CallSid
+from bridgetap.store import CallRecord, open_store
 from bridgetap.twiml import DocumentText
 from bridgetap.twiml.effects import CallCallback
+from bridgetap.webhooks import CallbackRows, Seal, StatusCallback, WebhookUrl
 
-from .stage import VOICE, Stage
+from .stage import ACCOUNT, VOICE, Stage
 
 ALL = ("initiated", "ringing", "answered", "completed")
 STATUS = {"status_callback": "https://app.example/status"}
@@ -26,7 +30,7 @@ def test_a_number_tells_of_the_end(tmp_path: Path) -> None:
             await stage.heard()
             (callback,) = stage.told.callbacks
             assert (callback.to.url.called, callback.to.method) == ("https://app.example/status", "POST")
-            assert (callback.line, callback.place) == (stage.call_rows()[0].sid, 0)
+            assert (callback.line, callback.place) == (stage.call_rows()[0].sid, 3)
             found = dict(callback.parameters)
             assert (found["CallStatus"], found["SequenceNumber"]) == ("completed", "0")
             assert (found["CallDuration"], found["Duration"]) == ("61", "2")
@@ -100,5 +104,45 @@ def test_it_may_be_given_while_the_call_lasts(tmp_path: Path) -> None:
             stage.calls.change(stage.call_rows()[0].sid, change)
             await stage.heard()
             assert told(stage, "CallStatus") == [("completed",)]
+
+    run_virtual(main())
+
+
+async def test_the_end_of_a_call_that_a_killed_server_left_open_is_told_once(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    rows = CallbackRows(seal=Seal("token"), clock=clock, entropy=bytes, account_sid=ACCOUNT)
+    to = StatusCallback(url=WebhookUrl.parse("https://app.example/status?k=secret"))
+    call = CallRecord(
+        sid=CallSid("CA" + "1" * 32),
+        account_sid=ACCOUNT,
+        direction="inbound",
+        from_="+1",
+        to="+2",
+        status="in-progress",
+        created_ns=clock.now_ns(),
+        updated_ns=clock.now_ns(),
+        answered_ns=clock.now_ns(),
+        callback=rows.close(to),
+    )
+    url = f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}"
+    async with open_store(url, node="n1", clock=clock) as store:
+        await store.commit_now(call)
+    clock.advance(5)
+    for _ in range(2):
+        async with open_store(url, node="n1", clock=clock, last_words=LastWords(rows)) as store:
+            (left,) = await store.callbacks_left(limit=10)
+            told = rows.callback(left)
+            assert (told.to, told.line) == (to, call.sid)
+            found = dict(told.parameters)
+            assert (found["CallStatus"], found["CallSid"], found["CallDuration"]) == ("completed", call.sid, "0")
+
+
+def test_an_address_lies_sealed_in_the_row(tmp_path: Path) -> None:
+    async def main() -> None:
+        number = VOICE | STATUS
+        async with Stage(tmp_path, number=number).running() as stage:
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call()
+            assert stage.call_rows()[0].callback == "sealed https://app.example/status"
 
     run_virtual(main())

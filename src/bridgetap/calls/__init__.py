@@ -15,6 +15,7 @@ from .media_address import MediaAddress, MediaAddresses
 from .registrar import Binding, BindingStore, Registrar
 from .routing import Router
 from .service import CallLimits, Calls
+from .status_reports import LastWords
 from .tones import Prompter
 from .trunks import Reachable, Registration, Trunk, Trunks
 
@@ -28,6 +29,7 @@ __all__ = [
     "Exchange",
     "FlowBook",
     "HttpClient",
+    "LastWords",
     "Ledger",
     "MediaAddress",
     "MediaAddresses",

@@ -121,7 +121,7 @@ class Call:
         if update is not None and (self._conductor is None or self.over.is_set()):
             raise Conflict("Call is not in-progress: it cannot be redirected", code=WRONG_STATE)
         if change.status is not None:
-            self._reports.watch(change.status)
+            self.entry.save(callback=self._reports.watch(change.status))
         if change.time_limit_s is not None:
             self._time_limit_s = change.time_limit_s
             if self._limit is not None:

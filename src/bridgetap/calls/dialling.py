@@ -129,7 +129,7 @@ class Dialling:
             parent_call_sid=self._caller.sid,
         )
         if options.status is not None:
-            entry.reports = self._exchange.reports(options.status)
+            self._exchange.report(entry, options.status)
         try:
             entry.save()
         except StoreFull as error:

@@ -1,6 +1,6 @@
 """What all calls share. Made once, by whoever wires the server together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridgetap.engine import Core, IncomingCall
 from bridgetap.flow import Options
@@ -10,11 +10,11 @@ from bridgetap.twiml.effects import FETCH_TIMEOUT_S, CallCallback
 from bridgetap.webhooks import CallbackSender, WebhookSender
 
 from .http_request import HttpClient
-from .ledger import Ledger
+from .ledger import CallEntry, Ledger
 from .media_address import MediaAddresses
 from .parties import Parties
 from .routing import Router
-from .status_reports import StatusReports
+from .status_reports import Sealed, StatusReports
 from .tones import Prompter
 
 
@@ -30,6 +30,7 @@ class Exchange:
     http: HttpClient
     webhooks: WebhookSender
     callbacks: CallbackSender
+    sealed: Sealed
     addresses: MediaAddresses
     codecs: tuple[Codec, ...] = CODECS
     document_timeout_s: float = FETCH_TIMEOUT_S
@@ -39,6 +40,10 @@ class Exchange:
         """The parties of one more call."""
         return Parties(core=self.core, ledger=self.ledger, addresses=self.addresses, codecs=self.codecs)
 
-    def reports(self, callback: CallCallback | None, *, invite: IncomingCall | None = None) -> StatusReports:
-        """Who is told of one more call."""
-        return StatusReports(callbacks=self.callbacks, clock=self.ledger.clock, callback=callback, invite=invite)
+    def report(self, entry: CallEntry, to: CallCallback | None, *, invite: IncomingCall | None = None) -> StatusReports:
+        """Have somebody told of a call that has no row yet. `invite` is what brought it, where it came in."""
+        reports = StatusReports(callbacks=self.callbacks, clock=self.ledger.clock, sealed=self.sealed, invite=invite)
+        entry.reports = reports
+        if to is not None:
+            entry.record = replace(entry.record, callback=reports.watch(to))
+        return reports

@@ -141,8 +141,7 @@ class CallEntry:
         await self.ledger.records.commit_now(self.record)
 
     def save(self, **changes: Any) -> None:
-        self.record = replace(self.record, updated_ns=self.ledger.clock.now_ns(), **changes)
-        self.ledger.records.put(self.record)
+        self._change(changes)
 
     def next_document(self) -> int:
         """The index of one more document."""
@@ -157,27 +156,31 @@ class CallEntry:
 
     def ringing(self) -> None:
         if self.record.status == "queued":
-            self.save(status="ringing")
-            self._tell("ringing")
+            self._change({"status": "ringing"}, "ringing")
 
     def answered(self) -> None:
         if self.record.answered_ns is None:
-            self.save(status="in-progress", answered_ns=self.ledger.clock.now_ns())
-            self._tell("answered")
+            self._change({"status": "in-progress", "answered_ns": self.ledger.clock.now_ns()}, "answered")
 
     def ended(self, ended: Ended, *, given_up: EndedAs | None = None) -> None:
         """Close the row. `given_up` is why we ended it ourselves before the answer."""
         if self.record.is_open:
-            self.save(
-                status=final_status(
-                    ended, answered=self.record.answered_ns is not None, given_up=given_up or self.given_up
-                ),
-                ended_ns=self.ledger.clock.now_ns(),
-                sip_status=ended.status or None,
-                end_reason=ended.cause,
-            )
-            self._tell("completed")
+            answered, given_up = self.record.answered_ns is not None, given_up or self.given_up
+            changes = {
+                "status": final_status(ended, answered=answered, given_up=given_up),
+                "ended_ns": self.ledger.clock.now_ns(),
+                "sip_status": ended.status or None,
+                "end_reason": ended.cause,
+            }
+            self._change(changes, "completed")
             self.over.set()
+
+    def _change(self, changes: dict[str, Any], event: CallEvent | None = None) -> None:
+        self.record = replace(self.record, updated_ns=self.ledger.clock.now_ns(), **changes)
+        if event is not None:
+            # Ahead of the row: were we killed between the two, the next start tells the end again, not never.
+            self._tell(event)
+        self.ledger.records.put(self.record)
 
     def _tell(self, event: CallEvent) -> None:
         if self.reports is not None:

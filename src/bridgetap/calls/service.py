@@ -109,11 +109,11 @@ class Calls:
         entry = ledger.call(
             sid=CallSid(ledger.sid("CA")), direction="outbound-api", from_=wanted.from_, to=branches[0][0].to_number
         )
+        reports = self._exchange.report(entry, wanted.status)
         try:
             await entry.commit()
         except StoreError as error:
             raise Conflict(str(error), code=UNAVAILABLE) from None
-        reports = self._exchange.reports(wanted.status)
         call = self._call(
             entry=entry,
             instructions=instructions,
@@ -243,8 +243,8 @@ class Calls:
             trunk=arrival.trunk,
             sip_call_id=invite.call_id,
         )
+        reports = self._exchange.report(entry, status_of_number(number), invite=invite)
         entry.save()
-        reports = self._exchange.reports(status_of_number(number), invite=invite)
         call = self._call(
             entry=entry, instructions=instructions, reports=reports, time_limit_s=None, answer=number.answer
         )
@@ -266,7 +266,6 @@ class Calls:
         answer: AnswerMode = "at-once",
         send_digits: str = "",
     ) -> Call:
-        entry.reports = reports
         return Call(
             exchange=self._exchange,
             entry=entry,

@@ -1,16 +1,17 @@
 """Tells a server how one call goes: initiated, ringing, answered, completed (spec/twilio §6.3)."""
 
 from math import ceil
+from typing import Protocol
 
 import structlog
 
 from bridgetap.clock import Clock, rfc2822
 from bridgetap.engine import IncomingCall
 from bridgetap.errors import InvalidInput
-from bridgetap.store import CallRecord
+from bridgetap.store import CallbackRecord, CallRecord
 from bridgetap.twiml.effects import Callback as AskedCallback
 from bridgetap.twiml.effects import CallCallback, CallEvent
-from bridgetap.webhooks import Callback, CallbackSender, StatusCallback, WebhookUrl
+from bridgetap.webhooks import Callback, CallbackRows, CallbackSender, StatusCallback, Unreadable, WebhookUrl
 
 from .voice_request import voice_parameters
 
@@ -18,57 +19,78 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "call-progress-events"
 OK = 200
+# Its place in the call's line, the same in every process that tells it.
+PLACES: dict[CallEvent, int] = {"initiated": 0, "ringing": 1, "answered": 2, "completed": 3}
+
+
+class Sealed(Protocol):
+    """How an address is kept in a row."""
+
+    def close(self, to: StatusCallback) -> str: ...
 
 
 class StatusReports:
     """One call's. Without a callback nobody is told; it may come, and change, while the call lasts."""
 
     def __init__(
-        self,
-        *,
-        callbacks: CallbackSender,
-        clock: Clock,
-        callback: CallCallback | None = None,
-        invite: IncomingCall | None = None,
+        self, *, callbacks: CallbackSender, clock: Clock, sealed: Sealed, invite: IncomingCall | None = None
     ) -> None:
         self._to: StatusCallback | None = None
         self._events: tuple[CallEvent, ...] = ()
         self._callbacks = callbacks
         self._clock = clock
+        self._sealed = sealed
         self._invite = invite
         self._told = 0
-        if callback is not None:
-            self.watch(callback)
 
-    def watch(self, callback: CallCallback) -> None:
-        """Tell this server from now on."""
+    def watch(self, callback: CallCallback) -> str:
+        """Tell this server from now on. What the call's row keeps of it, so that its end is told even if
+        the process is killed; "" where nobody wants to know of that."""
         self._to = status_callback(callback)
         self._events = callback.events
+        return self._sealed.close(self._to) if self._to and "completed" in self._events else ""
 
     def tell(self, event: CallEvent, call: CallRecord) -> None:
         """Durable: what is told here is sent even if the process is killed."""
         if self._to is None or event not in self._events:
             return
         parameters = voice_parameters(call, sip=self._invite)
-        if event == "initiated":
-            parameters["CallStatus"] = "initiated"
-        parameters |= {
-            "Timestamp": rfc2822(self._clock.now_ns()),
-            "CallbackSource": SOURCE,
-            "SequenceNumber": str(self._told),
-        }
-        if event == "completed":
-            parameters |= _of_the_end(call)
-        self._callbacks.put(
-            Callback(
-                line=call.sid,
-                place=self._told,
-                to=self._to,
-                parameters=tuple(parameters.items()),
-                call_sid=call.sid,
-            )
-        )
+        now_ns = self._clock.now_ns()
+        self._callbacks.put(_callback(event, call, self._to, parameters, sequence=self._told, at_ns=now_ns))
         self._told += 1
+
+
+class LastWords:
+    """The end of a call that a killed process left open, as a callback still to be sent."""
+
+    def __init__(self, rows: CallbackRows) -> None:
+        self._rows = rows
+
+    def __call__(self, call: CallRecord) -> CallbackRecord | None:
+        """None where nobody wants to know, or the address cannot be read any more. How many were told
+        before is not known any more: it counts as the last of all."""
+        if not call.callback:
+            return None
+        try:
+            to = self._rows.open(call.callback)
+        except (Unreadable, InvalidInput) as error:
+            log.error("callback.unreadable", call_sid=call.sid, error=str(error))
+            return None
+        parameters = voice_parameters(call, sip=None)
+        at_ns = call.ended_ns or call.updated_ns
+        last = PLACES["completed"]
+        return self._rows.row(_callback("completed", call, to, parameters, sequence=last, at_ns=at_ns))
+
+
+def _callback(
+    event: CallEvent, call: CallRecord, to: StatusCallback, parameters: dict[str, str], *, sequence: int, at_ns: int
+) -> Callback:
+    if event == "initiated":
+        parameters["CallStatus"] = "initiated"
+    parameters |= {"Timestamp": rfc2822(at_ns), "CallbackSource": SOURCE, "SequenceNumber": str(sequence)}
+    if event == "completed":
+        parameters |= _of_the_end(call)
+    return Callback(line=call.sid, place=PLACES[event], to=to, parameters=tuple(parameters.items()), call_sid=call.sid)
 
 
 def status_callback(asked: AskedCallback) -> StatusCallback | None:

@@ -31,14 +31,16 @@ from bridgetap.calls import (
     Trunks,
     WebClient,
 )
+from bridgetap.calls import LastWords as CallLastWords
 from bridgetap.clock import SystemClock
 from bridgetap.engine import Core
 from bridgetap.errors import ConfigurationError, InvalidInput
 from bridgetap.flow import Options
 from bridgetap.settings import Account, Settings, StreamsSettings, WebhooksSettings, open_account
 from bridgetap.signing import sign_form, sign_stream
-from bridgetap.store import Store, open_store
-from bridgetap.streams import LastWords, StreamParts, StreamPolicy, Streams
+from bridgetap.store import CallbackRecord, CallRecord, Store, StreamRecord, open_store
+from bridgetap.streams import LastWords as StreamLastWords
+from bridgetap.streams import StreamParts, StreamPolicy, Streams
 from bridgetap.voice import make_client, make_prompts
 from bridgetap.webhooks import (
     CallbackRows,
@@ -165,7 +167,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                 settings.store.url.get_secret_value(),
                 node=settings.store.node,
                 clock=clock,
-                last_words=LastWords(rows),
+                last_words=_last_words(rows),
             )
         )
         client = await stack.enter_async_context(outside.client())
@@ -239,6 +241,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             http=WebClient(client),
             webhooks=webhooks,
             callbacks=outbox,
+            sealed=rows,
             addresses=addresses,
             codecs=settings.media.codecs,
             document_timeout_s=settings.webhooks.timeout_s,
@@ -275,6 +278,12 @@ def _stream_status(settings: StreamsSettings) -> StatusCallback | None:
     except InvalidInput as error:
         raise ConfigurationError("streams.status_callback", error.rule) from None
     return StatusCallback(url=url, method=settings.status_callback_method)
+
+
+def _last_words(rows: CallbackRows) -> Callable[[StreamRecord | CallRecord], CallbackRecord | None]:
+    """What a killed process still owed: the end of each stream and each call."""
+    of_stream, of_call = StreamLastWords(rows), CallLastWords(rows)
+    return lambda ended: of_stream(ended) if isinstance(ended, StreamRecord) else of_call(ended)
 
 
 def own_host(settings: Settings, addresses: MediaAddresses) -> str:

@@ -39,6 +39,7 @@ class CallRecord:
     ended_ns: int | None = None
     sip_status: int | None = None  # of the final response, where there is one
     end_reason: str | None = None  # "hung-up", "bye", "crashed", …
+    callback: str = ""  # whom its end is told to, sealed: the address may hold secrets
 
     @property
     def is_open(self) -> bool:
@@ -77,6 +78,7 @@ CALLS = Kind(
         Column("ended_ns", BigInteger),
         Column("sip_status", Integer),
         Column("end_reason", Text),
+        Column("callback", Text, nullable=False, server_default=""),
         Index("ix_calls_created_ns_sid", "created_ns", "sid"),
         Index("ix_calls_node_ended_ns", "node", "ended_ns"),
     ),

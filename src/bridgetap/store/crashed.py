@@ -2,26 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .callbacks import CALLBACKS, CallbackRecord
-from .calls import CALLS
+from .calls import CALLS, CallRecord
 from .database import Database
 from .executions import EXECUTIONS
+from .kind import Kind
 from .nodes import NODES
 from .streams import STREAMS, StreamRecord
 
 CRASHED = "crashed"
 
-LastWords: TypeAlias = Callable[[StreamRecord], CallbackRecord | None]  # what is still to be told of a stream's end
+# What is still to be told of the end of a stream, or of a call.
+LastWords: TypeAlias = Callable[[StreamRecord | CallRecord], CallbackRecord | None]
 
 
 async def close_crashed(database: Database, *, node: str, now_ns: int, last_words: LastWords) -> dict[str, int]:
     """How many of each kind were closed. They ended when the node last said that it lived, or when
-    they last changed, whichever was later. Who wants to hear of a stream's end has it in the
+    they last changed, whichever was later. Who wants to hear of an end has it in the
     callbacks, in the same transaction: told once, whatever happens here."""
     closed: dict[str, int] = {}
     async with database.transaction() as connection:
@@ -42,13 +44,23 @@ async def close_crashed(database: Database, *, node: str, now_ns: int, last_word
 
 
 async def _tell(connection: AsyncConnection, node: str, seen_ns: int, last_words: LastWords) -> None:
-    table = STREAMS.table
-    wanted = (table.c.node == node, table.c.ended_ns.is_(None), table.c.callback != "")
-    found = (await connection.execute(table.select().where(*wanted))).mappings().all()
-    rows = []
-    for stream in map(STREAMS.read, found):
-        words = last_words(replace(stream, ended_ns=max(seen_ns, stream.updated_ns), end_reason=CRASHED))
-        if words is not None:
-            rows.append(CALLBACKS.row(words, node))
+    ends: list[StreamRecord | CallRecord] = [*await _open(connection, STREAMS, node, seen_ns)]
+    for call in await _open(connection, CALLS, node, seen_ns):
+        ends.append(replace(call, status="completed" if call.answered_ns is not None else "failed"))  # noqa: PERF401
+    rows = [CALLBACKS.row(words, node) for end in ends if (words := last_words(end)) is not None]
     if rows:
         await connection.execute(CALLBACKS.insert_new(connection.dialect), rows)
+
+
+R = TypeVar("R", StreamRecord, CallRecord)
+
+
+async def _open(connection: AsyncConnection, kind: Kind[R], node: str, seen_ns: int) -> list[R]:
+    """Those whose end somebody wants to hear of, as they ended."""
+    table = kind.table
+    wanted = (table.c.node == node, table.c.ended_ns.is_(None), table.c.callback != "")
+    found = (await connection.execute(table.select().where(*wanted))).mappings().all()
+    return [
+        replace(record, ended_ns=max(seen_ns, record.updated_ns), end_reason=CRASHED)
+        for record in map(kind.read, found)
+    ]

@@ -48,7 +48,7 @@ async def open_store(
 ) -> AsyncIterator["Store"]:
     """Open the database, bring its schema up to date, close what a killed process left open, and write
     until the block is left. `url` is an SQLAlchemy URL with an asyncio driver (`StoreSettings.url` is one).
-    `last_words` says what is still to be told of a stream that a killed process left open."""
+    `last_words` says what is still to be told of a stream or a call that a killed process left open."""
     async with open_database(url, node=node) as database:
         crashed = await close_crashed(database, node=node, now_ns=clock.now_ns(), last_words=last_words)
         if any(crashed.values()):
