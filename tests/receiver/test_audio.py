@@ -181,7 +181,7 @@ def test_a_track_that_begins_later_begins_later_in_the_file(tmp_path: Path) -> N
     with StereoWav(tmp_path / "x.wav") as wav:
         for chunk in range(1, 6):
             wav.write(media("inbound", chunk, 0x80))
-        wav.write(media("outbound", 1, 0x00, timestamp_ms=83))
+        wav.write(media("outbound", 1, 0x00, timestamp_ms=80))
     assert read(tmp_path / "x.wav") == (2, [[32124] * 5, [0, 0, 0, -32124, 0]])
 
 
@@ -227,6 +227,35 @@ def test_each_track_s_file_can_be_gone_on_with_too(tmp_path: Path) -> None:
             for chunk in chunks:
                 wavs.write(media("inbound", chunk, 0x80))
     assert read(tmp_path / "x-inbound.wav") == (1, [[32124] * 20])
+
+
+def test_what_the_sender_left_out_is_silence_though_its_chunks_are_numbered_on(tmp_path: Path) -> None:
+    with StereoWav(tmp_path / "x.wav") as wav:
+        for chunk in range(1, 11):
+            left_out = 100 if chunk > 5 else 0  # it skipped to live: five chunks of time, none of numbers
+            wav.write(media("inbound", chunk, 0x80, timestamp_ms=20 * chunk + left_out))
+            wav.write(media("outbound", chunk, 0x00, timestamp_ms=20 * chunk + 7 * (chunk % 2) + left_out))
+    assert read(tmp_path / "x.wav") == (2, [[32124] * 5 + [0] * 5 + [32124] * 5, [-32124] * 5 + [0] * 5 + [-32124] * 5])
+
+
+def test_a_stereo_stream_of_16_khz_is_a_stereo_file(tmp_path: Path) -> None:
+    wide = MediaFormat(encoding="audio/x-l16", sample_rate=16000, channels=2)
+    payload = array("h", [1000, -2000] * 1600).tobytes()
+    with StereoWav(tmp_path / "x.wav", media_format=wide) as wav:
+        for chunk in (1, 3):
+            wav.write(
+                Media(
+                    sequence_number=chunk,
+                    stream_sid=StreamSid("MZ"),
+                    track="stereo",
+                    chunk=chunk,
+                    timestamp_ms=100 * chunk,
+                    payload=payload,
+                )
+            )
+    with wave.open(str(tmp_path / "x.wav"), "rb") as file:
+        assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 16000, 4800)
+        assert file.readframes(4800) == payload + bytes(len(payload)) + payload
 
 
 def test_another_s_file_is_not_written_into(tmp_path: Path) -> None:

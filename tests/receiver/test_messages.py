@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 
 from bridgetap.errors import InvalidInput
 from bridgetap.ids import AccountSid, CallSid, StreamSid
-from bridgetap.receiver import Connected, Dtmf, Mark, Media, MediaFormat, Message, Start, Stop, parse_message
+from bridgetap.receiver import (
+    CallEvent,
+    Connected,
+    Dtmf,
+    Extensions,
+    Mark,
+    Media,
+    MediaFormat,
+    Message,
+    Start,
+    Stop,
+    parse_message,
+)
+from bridgetap.receiver.binary import parse_binary
 
 MZ = StreamSid("MZ" + "0" * 32)
 CA = CallSid("CA" + "1" * 32)
@@ -163,7 +176,7 @@ def test_every_broken_rule_is_named(event: str, place: str, value: Any, named: s
         ("NaN", "must be JSON"),
         ("[]", "must be an object"),
         ("{}", "event: None: is missing"),
-        ('{"event":"media2"}', "event: 'media2': must be one of connected"),
+        ('{"event":"media2"}', "sequenceNumber: None: is missing"),
         ("[" * 100_000, "must be JSON"),
     ],
 )
@@ -189,3 +202,97 @@ def test_no_value_anywhere_does_more_than_be_refused(value: Any, where: tuple[st
     event, place = where
     with suppress(InvalidInput):
         assert type(parse_message(_changed(event, place, value))) is type(MESSAGES[event])
+
+
+SHAPED = {
+    "start": (
+        '{"event":"start","sequenceNumber":"1","start":{"accountSid":"$AC","streamSid":"$MZ","callSid":"$CA",'
+        '"tracks":["inbound","outbound"],"mediaFormat":{"encoding":"audio/x-l16","sampleRate":16000,"channels":2},'
+        '"customParameters":{},"extensions":{"channels":"stereo","framing":"binary","frameMs":100,"wallClock":false,'
+        '"events":["dtmf","participant"]}},"streamSid":"$MZ"}'
+    ),
+    "media": (
+        '{"event":"media","sequenceNumber":"2","media":{"track":"mixed","chunk":"1","timestamp":"155",'
+        '"wallClock":"1795000000123","payload":"AAA="},"streamSid":"$MZ"}'
+    ),
+    "dtmf": (
+        '{"event":"dtmf","streamSid":"$MZ","sequenceNumber":"5",'
+        '"dtmf":{"track":"inbound_track","digit":"1","wallClock":"99"}}'
+    ),
+    "hold": (
+        '{"event":"hold","sequenceNumber":"6","streamSid":"$MZ",'
+        '"hold":{"timestamp":"120","wallClock":"99","held":true}}'
+    ),
+}
+SHAPED_MESSAGES: dict[str, Message] = {
+    "start": Start(
+        sequence_number=1,
+        stream_sid=MZ,
+        account_sid=AC,
+        call_sid=CA,
+        tracks=("inbound", "outbound"),
+        media_format=MediaFormat(encoding="audio/x-l16", sample_rate=16000, channels=2),
+        extensions=Extensions(channels="stereo", framing="binary", frame_ms=100, events=("dtmf", "participant")),
+    ),
+    "media": Media(
+        sequence_number=2,
+        stream_sid=MZ,
+        track="mixed",
+        chunk=1,
+        timestamp_ms=155,
+        payload=b"\0\0",
+        wall_clock_ms=1795000000123,
+    ),
+    "dtmf": Dtmf(sequence_number=5, stream_sid=MZ, track="inbound", digit="1", wall_clock_ms=99),
+    "hold": CallEvent(
+        sequence_number=6, stream_sid=MZ, name="hold", timestamp_ms=120, wall_clock_ms=99, details={"held": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("event", SHAPED)
+def test_a_message_of_a_stream_with_options(event: str) -> None:
+    assert parse_message(Template(SHAPED[event]).substitute(_VALUES), exact=True) == SHAPED_MESSAGES[event]
+
+
+def test_an_event_of_a_later_protocol_is_told_but_not_when_it_has_to_be_exact() -> None:
+    text = json.dumps({"event": "laughter", "sequenceNumber": "9", "streamSid": MZ, "laughter": {"loud": 3}})
+    assert parse_message(text) == CallEvent(sequence_number=9, stream_sid=MZ, name="laughter", details={"loud": 3})
+    with pytest.raises(InvalidInput, match="event: 'laughter': must be one of connected"):
+        parse_message(text, exact=True)
+
+
+def test_a_binary_frame_as_the_core_writes_it() -> None:
+    wire = bytes.fromhex("01022000 07000000 0605040302010000 e803000000000000 7b5e56eea1010000") + b"audio"
+    assert parse_binary(wire, MZ) == Media(
+        sequence_number=0x0102_0304_0506,
+        stream_sid=MZ,
+        track="stereo",
+        chunk=7,
+        timestamp_ms=1000,
+        payload=b"audio",
+        wall_clock_ms=1_795_000_000_123,
+    )
+    longer = wire[:2] + b"\x24\0" + wire[4:32] + b"more" + b"audio"  # a later version's header
+    assert parse_binary(longer, MZ).payload == b"audio"
+
+
+@pytest.mark.parametrize(
+    ("wire", "words"),
+    [
+        (b"\1\0\x20\0", "must have a header of 32 bytes"),
+        (b"\2\0\x20\0" + bytes(28), "frame.version: 2"),
+        (b"\1\4\x20\0" + bytes(28), "frame.track: 4"),
+        (b"\1\0\x40\0" + bytes(28), "frame.header: 64"),
+        (b"\1\0\x20\0" + bytes(28), "frame.chunk: 0"),
+    ],
+)
+def test_a_binary_frame_that_is_none(wire: bytes, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        parse_binary(wire, MZ)
+
+
+@given(st.binary(max_size=80))
+def test_no_binary_frame_raises_anything_else(wire: bytes) -> None:
+    with suppress(InvalidInput):
+        parse_binary(wire, MZ)

@@ -1,11 +1,14 @@
 """A stream's protocol without a socket: what may follow what, and what is counted."""
 
+import json
+import struct
+
 import pytest
 
 from bridgetap.errors import InvalidInput
 from bridgetap.receiver import Faults, Session, Stop
 
-from .frames import connected, media, start, stop
+from .frames import MZ, connected, media, start, stop
 
 
 def opened(*tracks: str, exact: bool = False) -> Session:
@@ -62,6 +65,40 @@ def test_numbers_and_chunks_are_counted_apart() -> None:
     assert session.faults == Faults(missing=2)
     assert session.figures()["inbound"].faults == Faults(missing=1)
     assert session.figures()["outbound"].faults == Faults()
+
+
+def shaped(**extensions: object) -> str:
+    value = json.loads(start("inbound", "outbound"))
+    value["start"]["mediaFormat"] = {"encoding": "audio/x-l16", "sampleRate": 16000, "channels": 2}
+    usual = {"channels": "stereo", "framing": "binary", "frameMs": 40, "wallClock": False, "events": ["hold"]}
+    value["start"]["extensions"] = {**usual, **extensions}
+    return json.dumps(value)
+
+
+def binary(number: int, chunk: int, size: int = 2560) -> bytes:
+    return struct.pack("<BBHIQQQ", 1, 2, 32, chunk, number, 40 * chunk, 0) + bytes(size)
+
+
+def test_a_stream_in_binary_stereo() -> None:
+    session = Session(exact=True)
+    session.receive(connected(), 0.0)
+    session.receive(shaped(), 0.0)
+    session.receive(binary(2, 1), 0.0)
+    hold = {"event": "hold", "sequenceNumber": "3", "streamSid": MZ, "hold": {"timestamp": "40", "held": True}}
+    session.receive(json.dumps(hold), 0.0)
+    session.receive(binary(4, 2), 0.0)
+    with pytest.raises(InvalidInput, match="'160 bytes': must be 2560 bytes, as started"):
+        session.receive(binary(5, 3, size=160), 0.0)
+    assert {track: figures.frames for track, figures in session.figures().items()} == {"stereo": 2}
+    assert not session.faults
+
+
+def test_binary_frames_come_only_where_the_start_said_so() -> None:
+    session = Session()
+    session.receive(connected(), 0.0)
+    session.receive(shaped(framing="json"), 0.0)
+    with pytest.raises(InvalidInput, match="must be a text frame"):
+        session.receive(binary(2, 1), 0.0)
 
 
 def test_an_announced_track_that_never_came_has_figures_too() -> None:

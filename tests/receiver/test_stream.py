@@ -77,7 +77,7 @@ async def test_a_loop_that_is_overtaken_misses_the_oldest_and_hears_silence(auth
         await socket.send(stop(2 * chunks + 2))
         await socket.wait_closed()
     assert missed == [MOST_WAITING + 1]
-    assert lengths == [2 * 160 * (chunks // 2)]  # from the first that it still had
+    assert lengths == [2 * 160 * (chunks // 2)]  # from the first that it still had on
 
 
 async def test_playing_marking_and_clearing_are_what_the_protocol_says(authority: Authority) -> None:

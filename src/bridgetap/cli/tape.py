@@ -46,7 +46,8 @@ class Tape:
     streams: list[Taped] = field(default_factory=list)
 
     async def listen(self, stream: Stream) -> None:
-        with TrackWavs(self.folder, f"stream-{len(self.streams) + 1}") as wavs:
+        stem = f"stream-{len(self.streams) + 1}"
+        with TrackWavs(self.folder, stem, media_format=stream.start.media_format) as wavs:
             taped = Taped(stream=stream, wavs=wavs, began_s=self.now())
             self.streams.append(taped)
             try:

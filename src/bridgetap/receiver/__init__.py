@@ -17,8 +17,10 @@ from .coding import resample_double
 from .g711 import decode_alaw, decode_ulaw, encode_ulaw, level_dbfs
 from .kept import Kept, KeptInFolder, KeptInMemory
 from .messages import (
+    CallEvent,
     Connected,
     Dtmf,
+    Extensions,
     Mark,
     Media,
     MediaFormat,
@@ -35,8 +37,10 @@ from .wav import StereoWav, TrackWavs
 
 __all__ = [
     "Audio",
+    "CallEvent",
     "Connected",
     "Dtmf",
+    "Extensions",
     "Faults",
     "Kept",
     "KeptInFolder",

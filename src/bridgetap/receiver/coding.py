@@ -24,6 +24,12 @@ def decoder(media_format: MediaFormat) -> Callable[[bytes], bytes]:
         raise InvalidInput("start.mediaFormat.encoding", media_format.encoding, rule) from None
 
 
+def frame_bytes(media_format: MediaFormat, frame_ms: int) -> int:
+    """The length of a frame's payload."""
+    width = 2 if media_format.encoding == "audio/x-l16" else 1
+    return media_format.sample_rate * frame_ms // 1000 * width * media_format.channels
+
+
 def split(samples: bytes) -> tuple[bytes, bytes]:
     """Both channels of interleaved s16le samples: left, right."""
     both = array("h", samples[: len(samples) // 4 * 4])

@@ -23,6 +23,9 @@ class Fields:
         self._read: set[str] = set()
         self._inner: list[Fields] = []
 
+    def has(self, key: str) -> bool:
+        return key in self._value
+
     def text(self, key: str) -> str:
         return self._typed(key, str, "a string")
 
@@ -31,6 +34,17 @@ class Fields:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self._wrong(key, value, "must be a whole number, not in quotes")
         return value
+
+    def flag(self, key: str) -> bool:
+        return self._typed(key, bool, "true or false")
+
+    def all_texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings, perhaps empty."""
+        values = self._typed(key, list, "a list")
+        for index, value in enumerate(values):
+            if not isinstance(value, str):
+                raise self._wrong(f"{key}[{index}]", value, "must be a string")
+        return tuple(str(value) for value in values)
 
     def counter(self, key: str, *, least: int = 1) -> int:
         """A number that travels as a string."""
@@ -75,6 +89,10 @@ class Fields:
         inner = Fields(self._at(key), self._get(key))
         self._inner.append(inner)
         return inner
+
+    def rest(self) -> Mapping[str, object]:
+        """What nobody has read."""
+        return {key: value for key, value in self._value.items() if key not in self._read}
 
     def nothing_else(self) -> None:
         """Complain of the first key that nobody read, here or further in."""

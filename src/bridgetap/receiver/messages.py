@@ -1,4 +1,5 @@
-"""What a stream sends: six messages, parsed once, strictly, at the socket (spec/twilio §2.4).
+"""What a stream sends, parsed once, strictly, at the socket: the six messages of Twilio's protocol (spec/twilio §2.4),
+and those that a stream's options turn on.
 
 The numbers that stand in quotes on the wire (`"sequenceNumber":"2"`) are integers here. A message
 that breaks a rule is an `InvalidInput` naming the place (`media.payload`), the value and the rule.
@@ -16,7 +17,8 @@ from bridgetap.ids import AccountSid, CallSid, StreamSid
 
 from .fields import Fields
 
-Track: TypeAlias = Literal["inbound", "outbound"]
+# What a frame carries: one track; where a stream's options say so, both interleaved (inbound left) or their sum.
+Track: TypeAlias = Literal["inbound", "outbound", "stereo", "mixed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,17 @@ class MediaFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extensions:
+    """What of a stream is not as Twilio has it; a stream without options has none."""
+
+    channels: Literal["separate", "stereo", "mixed"] = "separate"
+    framing: Literal["json", "binary"] = "json"
+    frame_ms: int = 20
+    wall_clock: bool = False
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The second message: which call, which tracks, and the parameters the flow gave."""
 
@@ -47,11 +60,13 @@ class Start:
     tracks: tuple[Track, ...]
     media_format: MediaFormat
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
+    extensions: Extensions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """20 ms of one track. `chunk` counts per track from 1; `timestamp_ms` from the stream's start."""
+    """20 ms of one track, or what `start.extensions` says. `chunk` counts per track from 1, `timestamp_ms`
+    from the stream's start; `wall_clock_ms` since 1970 where the stream has it."""
 
     sequence_number: int
     stream_sid: StreamSid
@@ -59,6 +74,7 @@ class Media:
     chunk: int
     timestamp_ms: int
     payload: bytes = field(repr=False)
+    wall_clock_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +85,7 @@ class Dtmf:
     stream_sid: StreamSid
     track: Track
     digit: str
+    wall_clock_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +107,20 @@ class Stop:
     call_sid: CallSid
 
 
-Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | Stop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Something else that happened: `hold`, `participant`, or what a later protocol adds. `details` is its
+    object as it came, without the times."""
+
+    sequence_number: int
+    stream_sid: StreamSid
+    name: str
+    timestamp_ms: int | None = None
+    wall_clock_ms: int | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | CallEvent | Stop
 
 
 def parse_message(text: str | bytes, *, exact: bool = False) -> Message:
@@ -104,10 +134,11 @@ def parse_message(text: str | bytes, *, exact: bool = False) -> Message:
         raise InvalidInput("frame", _short(text), f"must be JSON: {error}") from None
     fields = Fields("", value)
     event = fields.text("event")
-    try:
-        parse = _PARSERS[event]
-    except KeyError:
-        raise InvalidInput("event", event, f"must be one of {', '.join(_PARSERS)}") from None
+    parse = _PARSERS.get(event)
+    if parse is None:
+        if exact and event not in _EVENTS:
+            raise InvalidInput("event", event, f"must be one of {', '.join([*_PARSERS, *_EVENTS])}")
+        return _call_event(fields, event)
     message = parse(fields)
     if exact:
         fields.nothing_else()
@@ -136,6 +167,17 @@ def _start(fields: Fields) -> Start:
             channels=media_format.number("channels"),
         ),
         custom_parameters=start.texts("customParameters"),
+        extensions=_extensions(start.inside("extensions")) if start.has("extensions") else None,
+    )
+
+
+def _extensions(fields: Fields) -> Extensions:
+    return Extensions(
+        channels=_CHANNELS[fields.choice("channels", _CHANNELS)],
+        framing=_FRAMINGS[fields.choice("framing", _FRAMINGS)],
+        frame_ms=fields.number("frameMs"),
+        wall_clock=fields.flag("wallClock"),
+        events=fields.all_texts("events"),
     )
 
 
@@ -149,10 +191,11 @@ def _media(fields: Fields) -> Media:
     return Media(
         sequence_number=fields.counter("sequenceNumber"),
         stream_sid=StreamSid(fields.sid("streamSid", "MZ")),
-        track=_TRACKS[media.choice("track", _TRACKS)],
+        track=_CONTENTS[media.choice("track", _CONTENTS)],
         chunk=media.counter("chunk"),
         timestamp_ms=media.counter("timestamp", least=0),
         payload=payload,
+        wall_clock_ms=_wall_clock(media),
     )
 
 
@@ -163,6 +206,7 @@ def _dtmf(fields: Fields) -> Dtmf:
         stream_sid=StreamSid(fields.sid("streamSid", "MZ")),
         track=_LONG_TRACKS[dtmf.choice("track", _LONG_TRACKS)],
         digit=dtmf.choice("digit", _DIGITS),
+        wall_clock_ms=_wall_clock(dtmf),
     )
 
 
@@ -184,6 +228,22 @@ def _stop(fields: Fields) -> Stop:
     )
 
 
+def _call_event(fields: Fields, name: str) -> CallEvent:
+    body = fields.inside(name) if fields.has(name) else Fields(name, {})
+    return CallEvent(
+        sequence_number=fields.counter("sequenceNumber"),
+        stream_sid=StreamSid(fields.sid("streamSid", "MZ")),
+        name=name,
+        timestamp_ms=body.counter("timestamp", least=0) if body.has("timestamp") else None,
+        wall_clock_ms=_wall_clock(body),
+        details=body.rest(),
+    )
+
+
+def _wall_clock(fields: Fields) -> int | None:
+    return fields.counter("wallClock") if fields.has("wallClock") else None
+
+
 _PARSERS: dict[str, Callable[[Fields], Message]] = {
     "connected": _connected,
     "start": _start,
@@ -192,7 +252,15 @@ _PARSERS: dict[str, Callable[[Fields], Message]] = {
     "mark": _mark,
     "stop": _stop,
 }
+_EVENTS = ("hold", "participant", "gap")
 _TRACKS: dict[str, Track] = {"inbound": "inbound", "outbound": "outbound"}
+_CONTENTS: dict[str, Track] = {**_TRACKS, "stereo": "stereo", "mixed": "mixed"}
+_CHANNELS: dict[str, Literal["separate", "stereo", "mixed"]] = {
+    "separate": "separate",
+    "stereo": "stereo",
+    "mixed": "mixed",
+}
+_FRAMINGS: dict[str, Literal["json", "binary"]] = {"json": "json", "binary": "binary"}
 _LONG_TRACKS: dict[str, Track] = {"inbound_track": "inbound", "outbound_track": "outbound"}
 _DIGITS = dict.fromkeys("0123456789*#ABCD")
 

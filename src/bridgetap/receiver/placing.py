@@ -28,16 +28,18 @@ class Placed:
 
 
 class Placing:
-    """Takes the media messages of one stream; `base_ms` is the time of sample 0, where it is known."""
+    """Takes the media messages of one stream; `base_ms` is the time of sample 0, where it is known.
+
+    A track's chunks follow each other without looking at their timestamps, which may jitter; when those
+    say that more than 30 ms were left out (the sender skipped, because we were slow), they count.
+    """
 
     def __init__(self, media_format: MediaFormat = MULAW, *, base_ms: float | None = None) -> None:
         self._decode = decoder(media_format)
         self._rate = media_format.sample_rate
         self._stereo = media_format.channels == 2
         self.base_ms = base_ms
-        self._chunk = 0  # samples in one, by the first that came
-        self._offsets: dict[Track, int] = {}  # where chunk 1 of a track stands
-        self._ends: dict[Track, int] = {}
+        self._next: dict[Track, _Next] = {}
 
     def place(self, media: Media) -> Iterator[Placed]:
         """One message: its track, or both where a message carries both."""
@@ -51,19 +53,32 @@ class Placing:
 
     def _placed(self, track: Track, media: Media, samples: bytes) -> Iterator[Placed]:
         """Nothing where it belongs before sample 0."""
-        self._chunk = self._chunk or len(samples) // 2
+        length = len(samples) // 2
+        starts_ms = media.timestamp_ms - length * 1000 / self._rate
         if self.base_ms is None:
-            self.base_ms = float(media.timestamp_ms)
-        before = (media.chunk - 1) * self._chunk
-        if track not in self._offsets:
-            began_ms = media.timestamp_ms - before * 1000 / self._rate
-            chunks = (began_ms - self.base_ms) * self._rate / 1000 / max(1, self._chunk)
-            self._offsets[track] = round(chunks) * self._chunk
-        at = self._offsets[track] + before
-        most = self._ends.get(track, 0) + MAX_AHEAD_S * self._rate
-        if at > most:
-            self._offsets[track] -= at - most
-            at = most
+            self.base_ms = starts_ms
+        by_time = round((starts_ms - self.base_ms) * self._rate / 1000)
+        expected = self._next.get(track)
+        if expected is None:
+            at = by_time if abs(by_time) > self._rate * _TOGETHER_S else 0
+        else:
+            at = expected.at + (media.chunk - expected.chunk) * length
+            at = by_time if abs(by_time - at) > self._rate * _LEFT_OUT_S else at
+        at = min(at, (expected.furthest if expected else 0) + MAX_AHEAD_S * self._rate)
+        furthest = max(at + length, expected.furthest if expected else 0)
+        self._next[track] = _Next(chunk=media.chunk + 1, at=at + length, furthest=furthest)
         if at >= 0:
-            self._ends[track] = max(self._ends.get(track, 0), at + len(samples) // 2)
             yield Placed(track=track, at=at, samples=samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """Where a track goes on: the chunk that is expected, and its place."""
+
+    chunk: int
+    at: int
+    furthest: int
+
+
+_TOGETHER_S = 0.01  # tracks that begin so near each other begin together
+_LEFT_OUT_S = 0.03

@@ -10,10 +10,11 @@ from enum import Enum, auto
 
 from bridgetap.errors import InvalidInput
 
+from .binary import parse_binary
 from .checks import Faults, Series
-from .coding import decoder
+from .coding import decoder, frame_bytes
 from .g711 import FLOOR_DBFS, level_dbfs
-from .messages import Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
+from .messages import CallEvent, Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
 from .timing import Lateness
 
 CHUNK_BYTES = 160
@@ -36,6 +37,7 @@ NEXT = {
     (State.OPEN, Media): State.OPEN,
     (State.OPEN, Dtmf): State.OPEN,
     (State.OPEN, Mark): State.OPEN,
+    (State.OPEN, CallEvent): State.OPEN,
     (State.OPEN, Stop): State.STOPPED,
     # A sender may introduce itself again on the new socket, or go on at once.
     (State.RESUMED, Connected): State.RESUMED,
@@ -43,6 +45,7 @@ NEXT = {
     (State.RESUMED, Media): State.OPEN,
     (State.RESUMED, Dtmf): State.OPEN,
     (State.RESUMED, Mark): State.OPEN,
+    (State.RESUMED, CallEvent): State.OPEN,
     (State.RESUMED, Stop): State.STOPPED,
 }
 
@@ -77,6 +80,7 @@ class Session:
         self._drop_repeats = continues
         self._tracks: dict[Track, _TrackState] = {}
         self._start: Start | None = None
+        self._chunk_bytes = CHUNK_BYTES
         self.replayed = 0  # messages passed over, because they came before
 
     @property
@@ -100,7 +104,7 @@ class Session:
 
     def receive(self, text: str | bytes, now: float) -> Message | None:
         """One frame, that came at `now` seconds; None: it came before."""
-        message = parse_message(text, exact=self._exact)
+        message = self._parse(text)
         try:
             self._state = NEXT[self._state, type(message)]
         except KeyError:
@@ -123,16 +127,29 @@ class Session:
             self._check_media(message, now)
         return message
 
+    def _parse(self, text: str | bytes) -> Message:
+        start = self._start
+        if isinstance(text, bytes) and start and start.extensions and start.extensions.framing == "binary":
+            return parse_binary(text, start.stream_sid)
+        return parse_message(text, exact=self._exact)
+
     def _begin(self, start: Start) -> None:
         self._start = start
         decode = decoder(start.media_format)
-        self._tracks = {track: _TrackState(decode, first=self._first) for track in start.tracks}
+        tracks: tuple[Track, ...] = start.tracks
+        shape = start.extensions
+        if shape is not None:
+            self._chunk_bytes = frame_bytes(start.media_format, shape.frame_ms)
+            if shape.channels != "separate":
+                tracks = (shape.channels,)
+        self._tracks = {track: _TrackState(decode, first=self._first) for track in tracks}
 
     def _check_media(self, media: Media, now: float) -> None:
         if media.track not in self._tracks:
             raise InvalidInput("media.track", media.track, f"must be one of {', '.join(self._tracks)}, as started")
-        if self._exact and len(media.payload) != CHUNK_BYTES:
-            raise InvalidInput("media.payload", f"{len(media.payload)} bytes", f"must be {CHUNK_BYTES} bytes, 20 ms")
+        if self._exact and len(media.payload) != self._chunk_bytes:
+            rule = f"must be {self._chunk_bytes} bytes, as started"
+            raise InvalidInput("media.payload", f"{len(media.payload)} bytes", rule)
         self._tracks[media.track].take(media, now)
 
 

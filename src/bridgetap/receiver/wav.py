@@ -17,7 +17,7 @@ from .coding import MULAW
 from .messages import Media, MediaFormat, Track
 from .placing import Placed, Placing
 
-_CHANNEL: dict[Track, int] = {"inbound": 0, "outbound": 1}
+_CHANNELS: dict[Track, tuple[int, ...]] = {"inbound": (0,), "outbound": (1,), "stereo": (), "mixed": (0, 1)}
 
 
 class TrackWavs:
@@ -54,7 +54,7 @@ class TrackWavs:
         return self._folder / f"{self._stem}-{track}.wav"
 
     def _known_base(self) -> float | None:
-        for track in _CHANNEL:
+        for track in _CHANNELS:
             if self._resume and self._path(track).exists():
                 file = self._files[track] = _File(self._path(track), 1, self._format.sample_rate, resume=True)
                 self.paths[track] = self._path(track)
@@ -70,7 +70,7 @@ class TrackWavs:
 
 
 class StereoWav:
-    """One file, inbound left and outbound right. `resume`: go on with the file that is there."""
+    """One file, inbound left and outbound right, a mixed stream on both. `resume`: go on with what is there."""
 
     def __init__(self, path: Path, *, media_format: MediaFormat = MULAW, resume: bool = False) -> None:
         self._file = _File(path, 2, media_format.sample_rate, resume=resume)
@@ -81,7 +81,8 @@ class StereoWav:
         for placed in self._placing.place(media):
             if self._file.base_ms is None and self._placing.base_ms is not None:
                 self._file.begin(self._placing.base_ms)
-            self._file.put(placed, _CHANNEL.get(placed.track, 0))
+            for channel in _CHANNELS[placed.track]:
+                self._file.put(placed, channel)
 
     def close(self) -> None:
         """Finish the file. May be called twice."""
