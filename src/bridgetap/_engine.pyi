@@ -606,7 +606,7 @@ class ForkEnded:
     """The one end of every fork.
 
     `reason`: `stopped`, `call-ended`, `remote-closed`, `failed`. `code` is Twilio's (31901 …) or 0.
-    `close_code` is the WebSocket close code received, else 0.
+    `close_code` is the WebSocket close code received, else 0. `ms_played`: of a bidirectional fork.
     """
 
     leg: int
@@ -622,6 +622,7 @@ class ForkEnded:
     lag_max_ms: int
     latency_p50_us: int
     latency_p99_us: int
+    ms_played: int
 
 @final
 class RecordEnded:

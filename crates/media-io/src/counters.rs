@@ -46,7 +46,7 @@ counters! {
     streams: "Open connections to stream servers, closing ones included.",
     stream_writes: "Writes to stream sockets.",
     stream_bytes: "Bytes handed to stream sockets, TLS included.",
-    peer_messages: "Messages from stream servers, which a one-way stream may not send.",
+    peer_messages: "Messages from stream servers; a one-way stream may send none.",
     rounds: "Wake-ups.",
     faults: "Faults of ours that ended the calls of a thread.",
     cpu_us: "Processor time of the media threads.",

@@ -147,6 +147,8 @@ pub struct ForkEnded {
     pub latency_p50_us: u32,
     /// The same, 99th percentile.
     pub latency_p99_us: u32,
+    /// What the far end of a bidirectional fork said, as far as it was played.
+    pub ms_played: u64,
 }
 
 /// The figures of one leg.

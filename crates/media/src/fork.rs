@@ -8,12 +8,14 @@ mod json;
 mod lag;
 mod lane;
 mod latency;
+mod marks;
 mod messages;
 mod reader;
 mod ring;
 mod shape;
 mod shaped;
 mod shaper;
+mod talking;
 mod totals;
 mod wire;
 
@@ -27,6 +29,7 @@ pub use self::reader::Rings;
 pub use self::ring::Ring;
 pub use self::shape::{Asides, Channels, Format, Framing, Shape, WallClock};
 use self::shaper::Shaper;
+use self::talking::Talking;
 use self::totals::{Ended, Totals};
 pub use self::wire::{ForkFrame, RemoteClose};
 use crate::clock::{CHUNK_MS, CallClock, PER_MS};
@@ -72,6 +75,8 @@ pub struct Fork {
     unsent_ms: u32,
     lag: LagWatch,
     totals: Totals,
+    /// Its far end speaks.
+    talking: Option<Box<Talking>>,
 }
 
 /// Connecting → Connected → Greeted → Streaming → Stopped → Over; any may go to Over.
@@ -131,6 +136,7 @@ impl Fork {
             unsent_ms: 0,
             lag: LagWatch::default(),
             totals: Totals::new(),
+            talking: Talking::new(target),
         }
     }
 
@@ -258,7 +264,9 @@ impl Fork {
                 Some(ForkFrame::Start)
             }
             Stage::Streaming => {
-                if self.next_aside(rings, out) {
+                if let Some(frame) = self.next_mark(out) {
+                    Some(frame)
+                } else if self.next_aside(rings, out) {
                     Some(ForkFrame::Event)
                 } else if let Some(frame) = self.next_audio(now, rings, out) {
                     Some(frame)
@@ -463,7 +471,8 @@ impl Fork {
         self.totals.chunks_dropped += self.reader.queued(rings);
         self.stage = Stage::Over;
         self.reader = Reader::default();
-        let ended = self.totals.ended(self.leg, self.id, how, self.lag.most_ms);
+        let mut ended = self.totals.ended(self.leg, self.id, how, self.lag.most_ms);
+        ended.ms_played = self.talking.take().map_or(0, |talking| talking.played_ms());
         sink.event(MediaEvent::ForkEnded(ended));
     }
 }

@@ -4,6 +4,7 @@ mod agreed;
 mod hear;
 mod reports;
 mod speak;
+mod talk;
 mod taps;
 
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use self::agreed::Agreed;
 pub use self::hear::Heard;
 use self::reports::Reports;
+use self::talk::Speaker;
 use self::taps::Taps;
 use crate::clock::{CallClock, step_up};
 use crate::config::{LegConfig, LegMedia, ShardConfig, Track};
@@ -64,6 +66,8 @@ pub struct Leg {
     out: OutStream,
     mouth: Mouth,
     playlist: Playlist,
+    /// A far server speaks here instead.
+    speaker: Option<Speaker>,
     pub taps: Taps,
     meters: [Meter; 2],
     /// Audio packets since the meters were read.
@@ -99,6 +103,7 @@ impl Leg {
             ),
             mouth: Mouth::default(),
             playlist: Playlist::default(),
+            speaker: None,
             taps: Taps::new(leg.id, CallClock::new(origin), shard.reorder),
             meters: [Meter::default(), Meter::default()],
             probed: 0,
@@ -141,6 +146,7 @@ impl Leg {
         let due = [
             forks_and_timelines,
             self.playlist.due(),
+            self.speaker.as_ref().and_then(Speaker::due),
             self.keys.next_timeout(),
             self.reports.due,
             Some(self.stats_due),
@@ -155,6 +161,7 @@ impl Leg {
             return;
         }
         self.play_due(now, scratch, sink);
+        self.speak_due(now, scratch, sink);
         if self.keys.next_timeout().is_some_and(|due| due <= now) {
             self.finish_keys(now, sink);
         }
@@ -192,6 +199,7 @@ impl Leg {
         }
         self.closed = true;
         self.peer = None;
+        self.speaker = None;
         sink.event(MediaEvent::LegClosed {
             stats: self.stats(),
         });

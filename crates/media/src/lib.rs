@@ -28,6 +28,7 @@ mod seq;
 mod shard;
 mod sink;
 mod source_lock;
+mod talk;
 mod timeline;
 mod transcode;
 

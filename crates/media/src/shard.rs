@@ -165,6 +165,22 @@ impl Shard {
         frame
     }
 
+    /// The far end of a bidirectional fork sent a text message. Of another it means nothing.
+    pub fn fork_heard(&mut self, now: Instant, fork: ForkId, text: &[u8], sink: &mut impl Sink) {
+        self.with_fork(now, fork, |fork, _| fork.heard(now, text, sink));
+    }
+
+    /// The far end of a bidirectional fork sent a binary message of so many bytes.
+    pub fn fork_heard_binary(
+        &mut self,
+        now: Instant,
+        fork: ForkId,
+        bytes: usize,
+        sink: &mut impl Sink,
+    ) {
+        self.with_fork(now, fork, |fork, _| fork.heard_binary(bytes, sink));
+    }
+
     /// How many bytes handed over have not reached the peer yet (own buffers plus SIOCOUTQ).
     /// Call after a batch of writes, and after `stop` until it is 0.
     pub fn fork_written(
@@ -298,6 +314,7 @@ impl Shard {
         }
         if !leg.closed {
             leg.taps.settle(now);
+            leg.settle_voice(now);
         }
         self.arm(id);
     }

@@ -290,6 +290,7 @@ class ForkEnded:
     lag_max_ms: int
     latency_p50_us: int
     latency_p99_us: int
+    ms_played: int = 0  # of a bidirectional fork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,15 +88,20 @@ const CLOSING: Duration = Duration::from_secs(2);
 const MEASURE_EVERY: u32 = 8;
 
 impl Conn {
-    pub(super) fn new(fork: ForkId, opened: Opened, now: Instant) -> (Self, Vec<u8>) {
+    /// `speaks`: what the far end says is to be heard.
+    pub(super) fn new(fork: ForkId, speaks: bool, opened: Opened, now: Instant) -> (Self, Vec<u8>) {
         let conn = Self {
             fork,
             phase: Phase::Open,
-            noise: Noise::new(now),
+            noise: Noise::new(now, speaks),
             watched: Interest::Read,
             socket: opened.socket,
             tls: opened.tls,
-            reader: FrameReader::new(),
+            reader: if speaks {
+                FrameReader::keeping_texts()
+            } else {
+                FrameReader::new()
+            },
             pending: Vec::new(),
             pong: None,
             heard_at: now,

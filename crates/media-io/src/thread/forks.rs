@@ -25,6 +25,7 @@ impl MediaThread {
             return; // it ended meanwhile; dropping the socket is all that is left to do
         };
         io.connecting = false;
+        let speaks = io.speaks;
         let opened = match outcome {
             Ok(opened) => *opened,
             Err(failure) => {
@@ -34,7 +35,7 @@ impl MediaThread {
                     .fork_failed(now, fork, code, detail, &mut self.io);
             }
         };
-        let (mut conn, early) = Conn::new(fork, opened, now);
+        let (mut conn, early) = Conn::new(fork, speaks, opened, now);
         let read = conn.hear(now, &early, &mut self.heard);
         let Some(key) = self.watch_stream(conn, now) else {
             return;
@@ -196,13 +197,23 @@ impl MediaThread {
                 Heard::Ping(payload) => conn.owe_pong(payload),
                 Heard::Pong => {}
                 Heard::Message { binary, bytes } => {
+                    let (fork, speaks) = (conn.fork, conn.noise.is_allowed());
                     self.io.counts.peer_messages += 1;
                     if conn.noise.add(now, binary, bytes) && matches!(end, End::Open) {
-                        end = End::Broke(Violation {
-                            close_code: POLICY,
-                            what: "floods us with messages, and a one-way stream may send none",
-                        });
+                        end = End::Broke(flood(speaks));
                     }
+                    if speaks {
+                        self.shard
+                            .fork_heard_binary(now, fork, bytes as usize, &mut self.io);
+                    }
+                }
+                Heard::Text(text) => {
+                    let fork = conn.fork;
+                    self.io.counts.peer_messages += 1;
+                    if conn.noise.add(now, false, text.len() as u64) && matches!(end, End::Open) {
+                        end = End::Broke(flood(true));
+                    }
+                    self.shard.fork_heard(now, fork, &text, &mut self.io);
                 }
                 Heard::Close { code, reason } => self.remote_closed(key, code, reason, now),
             }
@@ -362,5 +373,16 @@ impl MediaThread {
         if let Some(conn) = self.io.conns.try_remove(key) {
             self.io.conn_keys.remove(&conn.fork);
         }
+    }
+}
+
+fn flood(speaks: bool) -> Violation {
+    Violation {
+        close_code: POLICY,
+        what: if speaks {
+            "floods us with messages: ten minutes of audio in a second are not enough for it"
+        } else {
+            "floods us with messages, and a one-way stream may send none"
+        },
     }
 }

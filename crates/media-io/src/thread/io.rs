@@ -41,6 +41,8 @@ pub(super) struct ForkIo {
     pub(super) leg: LegId,
     /// The connector is at work for it.
     pub(super) connecting: bool,
+    /// Its far end says what is to be heard.
+    pub(super) speaks: bool,
 }
 
 /// All that the shard's outputs touch.
@@ -226,6 +228,7 @@ fn lost_fork(leg: LegId, fork: ForkId, why: &str) -> ForkEnded {
         lag_max_ms: 0,
         latency_p50_us: 0,
         latency_p99_us: 0,
+        ms_played: 0,
     }
 }
 
@@ -275,6 +278,7 @@ mod tests {
         let fork = ForkIo {
             leg: LegId(1),
             connecting: true,
+            speaks: false,
         };
         io.forks.insert(ForkId(3), fork);
         io.recorders.insert(RecordId(4), Recorder::new(RecordId(4)));

@@ -50,10 +50,11 @@ impl MediaThread {
                     return;
                 }
             }
-            Command::StartFork { leg, fork, .. } => {
+            Command::StartFork { leg, fork, target } => {
                 let io = ForkIo {
                     leg: *leg,
                     connecting: true,
+                    speaks: target.bidirectional,
                 };
                 self.io.forks.insert(*fork, io);
             }

@@ -1,5 +1,5 @@
-//! Frames from the server. A fork is one-way: what the server sends as messages is counted and
-//! thrown away unread; only control frames mean something.
+//! Frames from the server. Of a one-way stream only control frames mean something: its messages are
+//! counted and thrown away unread. Of a bidirectional one the texts are kept.
 
 /// Something the server sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +10,10 @@ pub(crate) enum Heard {
     Pong,
     /// The server ends the connection; absent code: its close frame was empty (1005).
     Close { code: Option<u16>, reason: String },
-    /// A whole message, which a one-way stream has no use for.
+    /// A whole message that nobody has a use for.
     Message { binary: bool, bytes: u64 },
+    /// A whole text message, of a reader that keeps them; not known to be UTF-8.
+    Text(Vec<u8>),
 }
 
 /// The server broke the protocol; close with this code.
@@ -29,6 +31,8 @@ pub(crate) const MAX_MESSAGE: u64 = 1 << 20;
 pub(crate) struct FrameReader {
     state: State,
     message: Option<Message>,
+    /// What has come of a text; absent where texts are not kept.
+    text: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,15 @@ impl FrameReader {
         Self {
             state: HEADER,
             message: None,
+            text: None,
+        }
+    }
+
+    /// One that hands texts on.
+    pub(crate) fn keeping_texts() -> Self {
+        Self {
+            text: Some(Vec::new()),
+            ..Self::new()
         }
     }
 
@@ -106,7 +119,13 @@ impl FrameReader {
                 State::Data { left, .. } => {
                     let step = (*left).min(bytes.len() as u64);
                     *left -= step;
-                    bytes = &bytes[step as usize..];
+                    let (data, rest) = bytes.split_at(step as usize);
+                    if let (Some(text), Some(Message { binary: false, .. })) =
+                        (&mut self.text, self.message)
+                    {
+                        text.extend_from_slice(data);
+                    }
+                    bytes = rest;
                     self.finish(heard)?;
                 }
                 State::Control { left, payload, .. } => {
@@ -182,7 +201,10 @@ impl FrameReader {
         match &mut self.state {
             State::Data { left: 0, last } => {
                 if *last && let Some(Message { binary, bytes }) = self.message.take() {
-                    heard.push(Heard::Message { binary, bytes });
+                    heard.push(match &mut self.text {
+                        Some(text) if !binary => Heard::Text(std::mem::take(text)),
+                        _ => Heard::Message { binary, bytes },
+                    });
                 }
                 self.state = HEADER;
             }

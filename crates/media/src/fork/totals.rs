@@ -62,6 +62,7 @@ impl Totals {
             lag_max_ms,
             latency_p50_us: self.latency.percentile(0.5),
             latency_p99_us: self.latency.percentile(0.99),
+            ms_played: 0,
         }
     }
 }

@@ -51,7 +51,7 @@ impl Leg {
         let (Some(agreed), Some(lock)) = (&self.agreed, &self.lock) else {
             return;
         };
-        if self.closed || !self.playlist.is_empty() {
+        if self.closed || !self.playlist.is_empty() || self.speaker.is_some() {
             return;
         }
         let outgoing = agreed.outgoing(heard.kind).zip(lock.target());
@@ -146,7 +146,7 @@ impl Leg {
     /// The bridge ended.
     pub fn unbridged(&mut self) {
         self.peer = None;
-        if self.playlist.is_empty() {
+        if self.playlist.is_empty() && self.speaker.is_none() {
             self.pause_sending();
         }
     }
@@ -207,8 +207,13 @@ impl Leg {
 
     /// Begin what is queued, once it is known how to speak.
     pub(super) fn wake(&mut self, now: Instant) {
-        if self.agreed.is_some() {
-            self.playlist.wake(step_up(self.config.epoch, now));
+        if self.agreed.is_none() {
+            return;
+        }
+        let first = step_up(self.config.epoch, now);
+        match &mut self.speaker {
+            Some(speaker) => speaker.wake(first),
+            None => self.playlist.wake(first),
         }
     }
 
@@ -241,13 +246,22 @@ impl Leg {
     }
 
     fn play_is_over(&mut self) {
+        if self.speaker.is_some() {
+            return;
+        }
         self.out.break_off();
         if self.peer.is_none() {
             self.taps.source_ended(Track::Outbound);
         }
     }
 
-    fn send_due(&mut self, now: Instant, due: Due, scratch: &mut Scratch, sink: &mut impl Sink) {
+    pub(super) fn send_due(
+        &mut self,
+        now: Instant,
+        due: Due,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) {
         let (Some(agreed), Some(lock)) = (&self.agreed, &self.lock) else {
             return;
         };

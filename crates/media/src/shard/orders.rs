@@ -13,6 +13,9 @@ use crate::leg::Leg;
 use crate::play::Playlist;
 use crate::sink::Sink;
 
+/// Twilio's code for tracks that cannot be had together.
+const ONE_SPEAKS: u32 = 31941;
+
 impl Shard {
     pub(super) fn order(&mut self, now: Instant, command: Command, sink: &mut impl Sink) {
         match command {
@@ -146,7 +149,12 @@ impl Shard {
     ) {
         match self.open_leg_mut(id) {
             Some(leg) => {
-                leg.taps.add_fork(now, Fork::new(now, fork, id, target));
+                let mut made = Fork::new(now, fork, id, target);
+                if made.speaks() && !leg.give_voice(now, fork) {
+                    let why = "another bidirectional stream is connected to this leg".to_owned();
+                    return made.failed(ONE_SPEAKS, why, &leg.taps.listeners.rings, sink);
+                }
+                leg.taps.add_fork(now, made);
                 self.forks.insert(fork, id);
                 self.settle(now, id);
             }

@@ -19,5 +19,6 @@ mod playing;
 mod reporting;
 mod shapes;
 mod sound;
+mod talking;
 mod tracks;
 mod world;

@@ -59,6 +59,7 @@ event!(ForkEnded {
     lag_max_ms: u32,
     latency_p50_us: u32,
     latency_p99_us: u32,
+    ms_played: u64,
 });
 event!(RecordEnded {
     leg: u64,
@@ -222,6 +223,7 @@ pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, P
                 lag_max_ms: ended.lag_max_ms,
                 latency_p50_us: ended.latency_p50_us,
                 latency_p99_us: ended.latency_p99_us,
+                ms_played: ended.ms_played,
             };
             Bound::new(py, ended)?.into_any()
         }

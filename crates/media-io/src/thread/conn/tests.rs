@@ -35,7 +35,11 @@ fn connection(now: Instant) -> (Conn, Scratch, Receiver<(u8, Vec<u8>)>) {
         tls: Box::new(tls),
         early: Vec::new(),
     };
-    (Conn::new(ForkId(1), opened, now).0, Scratch::new(), frames)
+    (
+        Conn::new(ForkId(1), false, opened, now).0,
+        Scratch::new(),
+        frames,
+    )
 }
 
 #[test]

@@ -155,4 +155,41 @@ proptest! {
         }
         prop_assert_eq!(read(&wire), (expected, Ok(())));
     }
+
+    #[test]
+    fn texts_are_kept_whole_where_they_are_wanted_however_they_are_cut(
+        messages in prop::collection::vec((any::<bool>(), prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..4)), 1..5),
+        cut in 1usize..50,
+    ) {
+        let mut wire = Vec::new();
+        let mut expected = Vec::new();
+        for (binary, parts) in messages {
+            let last = parts.len() - 1;
+            for (n, part) in parts.iter().enumerate() {
+                let opcode = if n > 0 { 0 } else if binary { 2 } else { 1 };
+                let fin = if n == last { 0x80 } else { 0 };
+                wire.extend(frame(fin | opcode, part));
+                wire.extend(frame(0x8a, b"pong between"));
+                expected.push(Heard::Pong);
+            }
+            let whole = parts.concat();
+            let heard = if binary { message(true, whole.len() as u64) } else { Heard::Text(whole) };
+            expected.insert(expected.len() - 1, heard);
+        }
+        let mut reader = FrameReader::keeping_texts();
+        let mut heard = Vec::new();
+        for piece in wire.chunks(cut) {
+            prop_assert_eq!(reader.feed(piece, &mut heard), Ok(()));
+        }
+        prop_assert_eq!(heard, expected);
+    }
+}
+
+#[test]
+fn a_text_that_is_wanted_is_bounded_too() {
+    let mut reader = FrameReader::keeping_texts();
+    let mut header = vec![0x81, 127];
+    header.extend((MAX_MESSAGE + 1).to_be_bytes());
+    let violation = reader.feed(&header, &mut Vec::new()).unwrap_err();
+    assert_eq!(violation.close_code, TOO_BIG);
 }
