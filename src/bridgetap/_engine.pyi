@@ -22,6 +22,7 @@ __all__ = [
     "Events",
     "FlowClosed",
     "ForkEnded",
+    "ForkEndpoint",
     "ForkLagging",
     "ForkOpened",
     "ForkTarget",
@@ -440,8 +441,28 @@ class LegMedia:
         `symmetric`: lock onto the first source heard and answer there (NAT)."""
 
 @final
+class ForkEndpoint:
+    """One server that a fork may be sent to. Strings go onto the wire as given."""
+
+    def __new__(
+        cls,
+        *,
+        host: str,
+        port: int,
+        path: str,
+        headers: list[tuple[str, str]] = ...,
+        trusted_ca: str | None = None,
+        client_certificate: str | None = None,
+        client_key: str | None = None,
+        pins: list[bytes] = ...,
+    ) -> ForkEndpoint:
+        """`headers` join the handshake (X-Twilio-Signature). `trusted_ca` is a PEM file of the only
+        authorities trusted there, the client's certificate and key are PEM files too; `pins` are SHA-256
+        digests of the public keys (SubjectPublicKeyInfo) its certificate may have."""
+
+@final
 class ForkTarget:
-    """Where and how to send a copy of a leg's audio. Strings go onto the wire as given."""
+    """Where and how to send a copy of a leg's audio."""
 
     def __new__(
         cls,
@@ -449,13 +470,11 @@ class ForkTarget:
         stream_sid: str,
         call_sid: str,
         account_sid: str,
-        host: str,
-        port: int,
-        path: str,
+        endpoints: list[ForkEndpoint],
         tracks: list[_Track],
         parameters: list[tuple[str, str]] = ...,
-        headers: list[tuple[str, str]] = ...,
         max_lag_ms: int = 5000,
+        overflow: Literal["skip-to-live", "drop-oldest", "close"] = "skip-to-live",
         capture_from: Literal["open", "create"] = "open",
         bidirectional: bool = False,
         strict_messages: bool = False,
@@ -465,8 +484,12 @@ class ForkTarget:
         framing: Literal["json", "binary"] = "json",
         frame_ms: int = 20,
         wall_clock: bool = False,
+        resume: bool = False,
+        resume_overlap_ms: int = 2000,
+        ring_ms: int = 30000,
     ) -> ForkTarget:
-        """`headers` join the handshake (X-Twilio-Signature). Media Streams JSON, µ-law 8 kHz.
+        """Media Streams JSON, µ-law 8 kHz. `endpoints` are tried in order. `overflow` says which audio
+        gives way beyond `max_lag_ms`.
 
         `bidirectional`: the far end hears `inbound` alone and speaks: until the fork ends, what the
         leg sends is what the far end said, else silence, and prompts wait. One at a time on a leg.
@@ -474,6 +497,8 @@ class ForkTarget:
         `events`: what is told between the audio; keys the core sees itself, the rest comes by `Leg.tell_fork`.
         `channels`: `stereo` and `mixed` need both tracks. `frame_ms`: 20–200 in steps of 20. `wall_clock`:
         stamp all frames and events with it. A bidirectional fork has none of these.
+        `resume`: connect again when the connection breaks, with what was kept of the last `ring_ms`; the last
+        `resume_overlap_ms` are always kept.
         """
 
 @final

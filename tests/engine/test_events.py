@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import bridgetap
-from bridgetap.engine import ForkTarget, LegClosed, LegId, LegMedia, LegStats, MediaConfig, SipConfig
+from bridgetap.engine import ForkEndpoint, ForkTarget, LegClosed, LegId, LegMedia, LegStats, MediaConfig, SipConfig
 from bridgetap.engine.events import CLASSES, FIELDS, from_native
 
 CONTRACT = ast.parse((Path(bridgetap.__file__).parent / "_engine.pyi").read_text())
@@ -33,7 +33,9 @@ def test_an_event_has_the_fields_of_the_contract(kind: type) -> None:
     assert list(FIELDS[kind]) == stub_attributes(kind.__name__)
 
 
-@pytest.mark.parametrize("kind", [SipConfig, MediaConfig, LegMedia, ForkTarget], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [SipConfig, MediaConfig, LegMedia, ForkEndpoint, ForkTarget], ids=lambda kind: kind.__name__
+)
 def test_a_value_has_the_arguments_of_the_contract(kind: type) -> None:
     assert sorted(field.name for field in fields(kind)) == sorted(stub_keywords(kind.__name__))
 

@@ -111,10 +111,11 @@ async def test_what_the_core_is_told(desk: Desk) -> None:
     sid = await desk.start(tracks=("inbound", "outbound"), parameters=(("k", "v"),))
     (target,) = desk.leg.forks.values()
     assert (target.stream_sid, target.call_sid, target.account_sid) == (sid, CALL, ACCOUNT)
-    assert (target.host, target.port, target.path) == ("media.example", 8443, "/in")
+    (endpoint,) = target.endpoints
+    assert (endpoint.host, endpoint.port, endpoint.path) == ("media.example", 8443, "/in")
     assert target.tracks == ("inbound", "outbound")
     assert target.parameters == (("k", "v"),)
-    assert target.headers == (("X-Twilio-Signature", "signature of wss://media.example:8443/in"),)
+    assert endpoint.headers == (("X-Twilio-Signature", "signature of wss://media.example:8443/in"),)
 
 
 @virtual
@@ -148,7 +149,7 @@ async def test_a_stream_is_told_the_events_it_asked_for(desk: Desk) -> None:
 async def test_a_url_without_a_path_asks_for_the_root(desk: Desk) -> None:
     await desk.start(url=StreamUrl.parse("wss://cool.process.io"))
     (target,) = desk.leg.forks.values()
-    assert (target.port, target.path) == (443, "/")
+    assert (target.endpoints[0].port, target.endpoints[0].path) == (443, "/")
 
 
 @virtual

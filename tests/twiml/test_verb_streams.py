@@ -14,6 +14,7 @@ from bridgetap.flow.events import (
     StreamRefused,
     StreamStopped,
 )
+from bridgetap.flow.stream_options import StreamOptions
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import StreamSid
 from bridgetap.twiml.effects import (
@@ -44,6 +45,22 @@ def test_a_plain_stream_is_a_flows() -> None:
     ]
     assert call.logged == [("warning", 0, "Response/Start/Stream/Parameter[2]")]
     assert call.tell(StreamCreated(effect=TWO, sid=MZ, name="n")) == [Say(id=EffectId(3), text="Hi")]
+
+
+def test_our_own_options_are_attributes() -> None:
+    call = Call()
+    noun = "<Stream url='wss://a.test/x' resume='true' maxLagMs='700' bearerToken='{token}'/>"
+    (effect,) = call.begin(f"<Start>{noun.format(token='abc')}</Start><Say>Hi</Say>")
+    options = StreamOptions(resume=True, max_lag_ms=700, bearer_token="abc")
+    assert effect == StartStream(id=TWO, transport="websocket", url=A, options=options)
+    assert call.logged == []
+
+
+def test_an_option_that_cannot_be_used_keeps_the_stream_from_starting() -> None:
+    call = Call()
+    noun = "<Stream url='wss://a.test/x' overflow='some'/>"
+    assert call.begin(f"<Start>{noun}</Start><Say>Hi</Say>") == [Say(id=TWO, text="Hi")]
+    assert call.logged == [("error", 12200, "Response/Start/Stream/@overflow")]
 
 
 def test_several_streams_are_started_together_and_the_call_goes_on_with_the_last() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bridgetap.flow.effects import EffectId, StartStream, StopStream
 from bridgetap.flow.events import CallerHungUp, Digits, StreamCreated, StreamRefused, StreamStopped
+from bridgetap.flow.stream_options import StreamOptions
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.flow.widget import Ask, Done
 from bridgetap.ids import StreamSid
@@ -48,6 +49,53 @@ def test_the_seeds_options_reach_the_stream(bench: Bench) -> None:
         )
     )
     assert turn.effects[0].url.request_path == "/"
+
+
+def test_options_are_rendered_and_judged_like_everything_else(bench: Bench) -> None:
+    options = {
+        "resume": True,
+        "max_lag_ms": 700,
+        "fallback_urls": ["wss://b.test/in", "wss://{{flow.variables.spare}}/in"],
+        "headers": {"X-Tenant": "{{flow.variables.tenant}}"},
+    }
+    variables = {"tenant": 'a", "b', "spare": "c.test"}
+    fork = bench("fork-stream", {**START, "stream_options": options}, variables=variables)
+    turn, logs = fork.enter()
+    assert (fork.problems, logs) == ([], [])
+    assert isinstance(turn, Ask)
+    (effect,) = turn.effects
+    assert isinstance(effect, StartStream)
+    assert effect.options == StreamOptions(
+        resume=True,
+        max_lag_ms=700,
+        fallback_urls=(StreamUrl(host="b.test", path="/in"), StreamUrl(host="c.test", path="/in")),
+        headers=(("X-Tenant", 'a", "b'),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "rule"),
+    [
+        ({"resume": "perhaps"}, ".resume", "must be true or false"),
+        ({"resumee": True}, ".resumee", "did you mean 'resume'"),
+        ({"headers": {"Host": "x"}}, ".headers.Host", "belongs to the handshake itself"),
+        ("resume", "", "must be an object"),
+        ({"ring_ms": 1.5}, ".ring_ms", "must be a text, a number"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named_at_validation(
+    bench: Bench, options: object, place: str, rule: str
+) -> None:
+    fork = bench("fork-stream", {**START, "stream_options": options})
+    found = [problem for problem in fork.problems if problem.place.endswith(f"stream_options{place}")]
+    assert len(found) == 1
+    assert rule in found[0].rule
+
+
+def test_a_secret_option_is_not_repeated(bench: Bench) -> None:
+    fork = bench("fork-stream", {**START, "stream_options": {"bearer_token": "hunter2 hunter2"}})
+    assert fork.problems
+    assert "hunter2" not in str(fork.problems)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ use bridgetap_media::{
     Command, ForkId, ForkTarget, LegId, LegMedia, LegStats, PlayId, PromptId, RecordId, Track,
 };
 
+use crate::connector::Dial;
 use crate::error::MediaError;
 use crate::files::FileOrder;
 use crate::media::Inner;
@@ -140,13 +141,16 @@ impl LegHandle {
     /// A target that would break the wire, or a thread that takes no orders.
     pub fn fork(&self, target: ForkTarget) -> Result<ForkId, MediaError> {
         target::check_fork(&target)?;
+        let Some(first) = Dial::first(&target) else {
+            return Err(target::no_endpoint());
+        };
         let fork = ForkId(self.inner.next_id());
-        let target = Box::new(target);
+        let target = Arc::new(target);
         self.inner.up.open_fork(fork);
         let started = self.start(Command::StartFork {
             leg: self.leg.id,
             fork,
-            target: target.clone(),
+            target,
         });
         if let Err(error) = started {
             self.inner.up.forget_fork(fork);
@@ -154,7 +158,7 @@ impl LegHandle {
         }
         let (leg, threads) = (self.leg.clone(), self.inner.threads.clone());
         let deliver = move |outcome| leg.end(&threads, Order::Connected { fork, outcome });
-        self.inner.connector.open(fork, target, Box::new(deliver));
+        self.inner.connector.open(fork, first, Box::new(deliver));
         Ok(fork)
     }
 

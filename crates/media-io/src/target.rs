@@ -1,29 +1,14 @@
 //! Orders are checked once, here: what would break the wire never reaches it.
 
-use bridgetap_media::{Channels, ForkTarget, LegMedia, Track};
+use bridgetap_media::{Channels, ForkEndpoint, ForkTarget, LegMedia, Track};
 
 use crate::error::MediaError;
 
 /// Bytes of an event's body.
 const MAX_EVENT: usize = 4096;
 
-/// Names and headers go onto the wire as they are, so they must not carry line breaks; the path
-/// must be one, without the blanks that would end it.
+/// Everything that stands in a fork's handshakes, and what its messages name.
 pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
-    let printable = |text: &str| text.bytes().all(|b| (0x21..0x7f).contains(&b));
-    if target.host.is_empty() || !printable(&target.host) {
-        return refuse("fork: host", &target.host, "must be a host name or address");
-    }
-    if target.port == 0 {
-        return refuse("fork: port", "0", "must be 1–65535");
-    }
-    if !target.path.starts_with('/') || !printable(&target.path) {
-        return refuse(
-            "fork: path",
-            &target.path,
-            "must begin with / and be printable ASCII without blanks",
-        );
-    }
     if target.tracks.is_empty() {
         return refuse("fork: tracks", "", "must name at least one track");
     }
@@ -35,7 +20,43 @@ pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
         );
     }
     check_shape(target)?;
-    for (name, value) in &target.headers {
+    if target.endpoints.is_empty() {
+        return Err(no_endpoint());
+    }
+    target.endpoints.iter().try_for_each(check_endpoint)
+}
+
+/// A fork to nowhere.
+pub(crate) fn no_endpoint() -> MediaError {
+    MediaError::Value {
+        place: "fork: endpoints",
+        value: String::new(),
+        rule: "must name at least one",
+    }
+}
+
+/// Names and headers go onto the wire as they are, so they must not carry line breaks; the path
+/// must be one, without the blanks that would end it.
+fn check_endpoint(endpoint: &ForkEndpoint) -> Result<(), MediaError> {
+    let printable = |text: &str| text.bytes().all(|b| (0x21..0x7f).contains(&b));
+    if endpoint.host.is_empty() || !printable(&endpoint.host) {
+        return refuse(
+            "fork: host",
+            &endpoint.host,
+            "must be a host name or address",
+        );
+    }
+    if endpoint.port == 0 {
+        return refuse("fork: port", "0", "must be 1–65535");
+    }
+    if !endpoint.path.starts_with('/') || !printable(&endpoint.path) {
+        return refuse(
+            "fork: path",
+            &endpoint.path,
+            "must begin with / and be printable ASCII without blanks",
+        );
+    }
+    for (name, value) in &endpoint.headers {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if name.is_empty() || !name.bytes().all(token) {
             return refuse(
@@ -141,14 +162,15 @@ mod tests {
     #[test]
     fn a_target_that_would_break_the_wire_is_refused_with_its_place() {
         type Spoil = fn(&mut ForkTarget);
-        let cases: [(Spoil, &str); 14] = [
-            (|t| t.host.clear(), "host"),
-            (|t| t.host = "a b".into(), "host"),
-            (|t| t.host = "a\r\nX: y".into(), "host"),
-            (|t| t.port = 0, "port"),
-            (|t| t.path = "in".into(), "path"),
-            (|t| t.path = "/a b".into(), "path"),
+        let cases: [(Spoil, &str); 15] = [
+            (|t| t.endpoints[0].host.clear(), "host"),
+            (|t| t.endpoints[0].host = "a b".into(), "host"),
+            (|t| t.endpoints[0].host = "a\r\nX: y".into(), "host"),
+            (|t| t.endpoints[0].port = 0, "port"),
+            (|t| t.endpoints[0].path = "in".into(), "path"),
+            (|t| t.endpoints[0].path = "/a b".into(), "path"),
             (|t| t.tracks.clear(), "tracks"),
+            (|t| t.endpoints.clear(), "endpoints"),
             (
                 |t| (t.bidirectional, t.tracks) = (true, Track::ALL.to_vec()),
                 "tracks",
@@ -157,8 +179,14 @@ mod tests {
             (|t| t.shape.frame_ms = 0, "frame_ms"),
             (|t| t.shape.frame_ms = 50, "frame_ms"),
             (|t| t.shape.frame_ms = 220, "frame_ms"),
-            (|t| t.headers[0].0 = "X Y".into(), "header name"),
-            (|t| t.headers[0].1 = "a\r\nb: c".into(), "value of header"),
+            (
+                |t| t.endpoints[0].headers[0].0 = "X Y".into(),
+                "header name",
+            ),
+            (
+                |t| t.endpoints[0].headers[0].1 = "a\r\nb: c".into(),
+                "value of header",
+            ),
         ];
         assert!(check_fork(&target("a.test", 443)).is_ok());
         for (spoil, place) in cases {
@@ -172,7 +200,7 @@ mod tests {
     #[test]
     fn the_value_of_a_bad_header_stays_out_of_the_error() {
         let mut bad = target("a.test", 443);
-        bad.headers[0].1 = "secret\n".into();
+        bad.endpoints[0].headers[0].1 = "secret\n".into();
         assert!(!check_fork(&bad).unwrap_err().to_string().contains("secret"));
     }
 

@@ -5,11 +5,12 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia,
-    LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
+    Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
+    MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
 };
 
 const CALLS: u64 = 200;
@@ -157,20 +158,11 @@ fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, sink: &mut Nowhe
         stream_sid: format!("MZ{call:032x}"),
         call_sid: format!("CA{call:032x}"),
         account_sid: format!("AC{call:032x}"),
-        host: "example.com".into(),
-        port: 443,
-        path: "/".into(),
         tracks: Track::ALL.to_vec(),
-        parameters: Vec::new(),
-        headers: Vec::new(),
-        max_lag_ms: 5000,
-        capture_from: CaptureFrom::Open,
-        bidirectional: false,
-        strict_messages: false,
-        shape: Shape::default(),
+        ..ForkTarget::default()
     };
     let fork = ForkId(call);
-    let target = Box::new(target);
+    let target = Arc::new(target);
     shard.command(now, Command::StartFork { leg, fork, target }, sink);
     shard.fork_opened(now, fork, sink);
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::config::{ForkTarget, LegConfig, LegMedia, Track};
+use crate::config::{LegConfig, LegMedia, Track};
 use crate::ids::{ForkId, LegId, PlayId, RecordId};
 use crate::prompt::Prompt;
+use crate::target::ForkTarget;
 
 /// An order. On a leg that is gone it does nothing, except that whatever it would have started
 /// is reported ended at once: every start has exactly one end.
@@ -67,7 +68,7 @@ pub enum Command {
         /// The fork's id.
         fork: ForkId,
         /// What to send.
-        target: Box<ForkTarget>,
+        target: Arc<ForkTarget>,
     },
     /// Take no further audio; drain, send `stop`. `ForkEnded` follows.
     StopFork {

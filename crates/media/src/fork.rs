@@ -33,10 +33,11 @@ use self::talking::Talking;
 use self::totals::{Ended, Totals};
 pub use self::wire::{ForkFrame, RemoteClose};
 use crate::clock::{CHUNK_MS, CallClock, PER_MS};
-use crate::config::{CaptureFrom, ForkTarget, Track};
+use crate::config::Track;
 use crate::event::{EndReason, MediaEvent};
 use crate::ids::{ForkId, LegId};
 use crate::sink::Sink;
+use crate::target::{CaptureFrom, ForkTarget};
 
 /// How long `stop` itself may wait for the socket.
 const STOP_GRACE: Duration = Duration::from_secs(1);

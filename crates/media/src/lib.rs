@@ -29,16 +29,16 @@ mod shard;
 mod sink;
 mod source_lock;
 mod talk;
+mod target;
 mod timeline;
 mod transcode;
 
 pub use command::Command;
-pub use config::{
-    CaptureFrom, Codec, Direction, ForkTarget, LegConfig, LegMedia, ShardConfig, Track,
-};
+pub use config::{Codec, Direction, LegConfig, LegMedia, ShardConfig, Track};
 pub use event::{EndReason, ForkEnded, LegStats, MediaEvent};
 pub use fork::{Asides, Channels, ForkFrame, Format, Framing, RemoteClose, Shape, WallClock};
 pub use ids::{ForkId, LegId, PlayId, PromptId, RecordId};
 pub use prompt::{Prompt, PromptError};
 pub use shard::{MovedLeg, Shard};
 pub use sink::Sink;
+pub use target::{CaptureFrom, EndpointTls, ForkEndpoint, ForkTarget, Overflow, Resume};

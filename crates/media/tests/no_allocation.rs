@@ -5,12 +5,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    CaptureFrom, Channels, Codec, Command, Direction, ForkId, ForkTarget, Format, Framing,
-    LegConfig, LegId, LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink,
-    Track,
+    Channels, Codec, Command, Direction, ForkId, ForkTarget, Format, Framing, LegConfig, LegId,
+    LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
 };
 
 thread_local! {
@@ -149,22 +149,14 @@ impl Call {
                 stream_sid: "MZ1".into(),
                 call_sid: "CA1".into(),
                 account_sid: "AC1".into(),
-                host: String::new(),
-                port: 443,
-                path: "/".into(),
                 tracks: Track::ALL.to_vec(),
-                parameters: Vec::new(),
-                headers: Vec::new(),
-                max_lag_ms: 5000,
-                capture_from: CaptureFrom::Open,
-                bidirectional: false,
-                strict_messages: false,
                 shape,
+                ..ForkTarget::default()
             };
             self.order(Command::StartFork {
                 leg: LegId(leg),
                 fork: ForkId(fork),
-                target: Box::new(target),
+                target: Arc::new(target),
             });
             self.shard
                 .fork_opened(self.epoch, ForkId(fork), &mut self.drain);

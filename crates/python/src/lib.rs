@@ -23,7 +23,7 @@ mod _engine {
     #[pymodule_export]
     use crate::events::Events;
     #[pymodule_export]
-    use crate::media::config::{ForkTarget, LegMedia, MediaConfig};
+    use crate::media::config::{ForkEndpoint, ForkTarget, LegMedia, MediaConfig};
     #[pymodule_export]
     use crate::media::events::{
         DtmfPressed, ForkEnded, ForkLagging, ForkOpened, ForkWarned, LegClosed, LegStats,

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bridgetap.flow.effects import StartStream
+from bridgetap.flow.stream_options import FORM_NAMES, from_form
 from bridgetap.flow.stream_rules import Parameter, Places, StreamFields, judge
 from bridgetap.streams import StreamRequest
 
@@ -36,6 +37,7 @@ class StreamForm:
             url=url.strip(),
             track=form.text("Track") or "",
             parameters=_parameters(form),
+            options=from_form({name: form.text(name) or "" for name in FORM_NAMES}),
         )
         verdict = judge(fields, PLACES, allow_query=allow_query)
         if verdict.problems:
@@ -49,6 +51,7 @@ class StreamForm:
             url=start.url,
             tracks=start.tracks,
             parameters=start.parameters,
+            options=start.options,
             status=status,
         )
         return cls(request=request, remarks=tuple(f"stream over REST: {warning}" for warning in verdict.warnings))

@@ -31,6 +31,7 @@ class StreamEffects:
             connector=effect.connector,
             tracks=effect.tracks,
             parameters=effect.parameters,
+            options=effect.options,
             status=status_callback(status) if status else None,
         )
         try:
@@ -47,6 +48,7 @@ class StreamEffects:
             name=effect.name,
             url=effect.url,
             parameters=effect.parameters,
+            options=effect.options,
             status=status_callback(effect.status) if effect.status else None,
         )
         try:

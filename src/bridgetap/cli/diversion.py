@@ -86,4 +86,5 @@ class _DivertedLeg(NativeLeg):
         self._host, self._port = host, port
 
     def fork(self, target: ForkTarget) -> ForkId:
-        return super().fork(replace(target, host=self._host, port=self._port))
+        endpoint = replace(target.endpoints[0], host=self._host, port=self._port, trusted_ca=None, pins=())
+        return super().fork(replace(target, endpoints=(endpoint,)))

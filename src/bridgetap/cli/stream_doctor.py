@@ -31,6 +31,7 @@ from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.settings import open_account
 
 from .config import ConfigOption, find_config, load_settings
+from .stream_policy import stream_policy
 
 FINDINGS = 1
 _MARKS = {
@@ -151,7 +152,7 @@ def _configured(order: Order, config: Path | None) -> Order:
         ca_file=streams.trusted_ca,
         system_roots=streams.system_roots,
         connect_timeout_s=streams.connect_timeout_ms / 1000,
-        max_lag_s=streams.max_lag_ms / 1000,
+        max_lag_s=stream_policy(settings).defaults.lag_bound_ms / 1000,
         sign_empty_path=streams.sign_empty_path,
         user_agent=settings.sip.user_agent,
         allow_networks=streams.allow_networks,

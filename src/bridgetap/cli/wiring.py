@@ -40,7 +40,7 @@ from bridgetap.settings import Account, Settings, StreamsSettings, WebhooksSetti
 from bridgetap.signing import sign_form, sign_stream
 from bridgetap.store import CallbackRecord, CallRecord, Store, StreamRecord, open_store
 from bridgetap.streams import LastWords as StreamLastWords
-from bridgetap.streams import StreamParts, StreamPolicy, Streams
+from bridgetap.streams import StreamParts, Streams
 from bridgetap.voice import make_client, make_prompts
 from bridgetap.webhooks import (
     CallbackRows,
@@ -56,6 +56,7 @@ from bridgetap.webhooks import (
 
 from .core_config import admissions, media_config, sip_config, users
 from .http_server import HttpServer
+from .stream_policy import stream_policy
 
 log = structlog.get_logger(__name__)
 
@@ -218,13 +219,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                 entropy=secrets.token_bytes,
                 sign=partial(sign_stream, account.auth_token, sign_empty_path=settings.streams.sign_empty_path),
                 account_sid=account.sid,
-                policy=StreamPolicy(
-                    max_tracks_per_call=settings.streams.max_tracks_per_call,
-                    max_lag_ms=settings.streams.max_lag_ms,
-                    capture_from=settings.streams.capture_from,
-                    status=status,
-                    strict_messages=settings.streams.strict_messages,
-                ),
+                policy=stream_policy(settings, status=status),
             )
         )
         exchange = Exchange(

@@ -1,6 +1,6 @@
 """What the core hands out and takes: ids as types, and the values that go down with a command."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NewType, TypeAlias
 
 DialogId = NewType("DialogId", int)
@@ -17,6 +17,8 @@ Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Codec: TypeAlias = Literal["PCMU", "PCMA", "G722"]
 Track: TypeAlias = Literal["inbound", "outbound"]
 Transport: TypeAlias = Literal["udp", "tcp", "tls"]
+Overflow: TypeAlias = Literal["skip-to-live", "drop-oldest", "close"]
+CaptureFrom: TypeAlias = Literal["open", "create"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,20 +107,32 @@ class LegMedia:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForkEndpoint:
+    """One server that a fork may be sent to. Its headers may be secrets: no repr shows them."""
+
+    host: str
+    port: int
+    path: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    trusted_ca: str | None = None  # a PEM file, as the two below
+    client_certificate: str | None = None
+    client_key: str | None = None
+    pins: tuple[bytes, ...] = ()  # SHA-256 of a SubjectPublicKeyInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForkTarget:
     """Where and how to send a copy of a leg's audio."""
 
     stream_sid: str
     call_sid: str
     account_sid: str
-    host: str
-    port: int
-    path: str
+    endpoints: tuple[ForkEndpoint, ...]  # tried in order
     tracks: tuple[Track, ...]
     parameters: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
     max_lag_ms: int = 5000
-    capture_from: Literal["open", "create"] = "open"
+    overflow: Overflow = "skip-to-live"
+    capture_from: CaptureFrom = "open"
     bidirectional: bool = False
     strict_messages: bool = False
     events: tuple[Literal["dtmf", "hold", "participant"], ...] = ()
@@ -127,3 +141,6 @@ class ForkTarget:
     framing: Literal["json", "binary"] = "json"
     frame_ms: int = 20
     wall_clock: bool = False
+    resume: bool = False
+    resume_overlap_ms: int = 2000
+    ring_ms: int = 30_000

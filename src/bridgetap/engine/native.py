@@ -291,7 +291,8 @@ class NativeLeg:
 
     @translated
     def fork(self, target: ForkTarget) -> ForkId:
-        return ForkId(self.handle.fork(_engine.ForkTarget(**_keywords(target))))
+        endpoints = [_engine.ForkEndpoint(**_keywords(endpoint)) for endpoint in target.endpoints]
+        return ForkId(self.handle.fork(_engine.ForkTarget(**(_keywords(target) | {"endpoints": endpoints}))))
 
     def stop_fork(self, fork: ForkId) -> None:
         self.handle.stop_fork(fork)

@@ -8,6 +8,7 @@ event that answers it repeats it as `effect`. Effects are carried out in order. 
 from dataclasses import dataclass, field
 from typing import Literal, NewType, TypeAlias
 
+from .stream_options import TWILIO, StreamOptions
 from .stream_url import StreamUrl
 
 EffectId = NewType("EffectId", int)
@@ -97,6 +98,7 @@ class StartStream:
     connector: str = ""  # siprec
     tracks: tuple[Track, ...] = ("inbound",)
     parameters: tuple[tuple[str, str], ...] = ()
+    options: StreamOptions = TWILIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

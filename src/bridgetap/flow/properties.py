@@ -140,6 +140,32 @@ class Properties:
             return ()
         return tuple(pair for index, entry in enumerate(value) if (pair := self._pair(f"{key}[{index}]", entry, kinds)))
 
+    def section(self, key: str, *, or_text: bool = False) -> "Properties | None":
+        """The reader of an object in it; None where there is none. `or_text`: a text is no error."""
+        value = self._take(key)
+        if value is None or (or_text and isinstance(value, str)):
+            return None
+        if not isinstance(value, Mapping):
+            self.report.error(self.at(key), type(value).__name__, "must be an object")
+            return None
+        inner = Properties(value, place=self.at(key), report=self.report)
+        inner._known = []
+        return inner
+
+    def scalar(self, key: str, *, secret: bool = False) -> Template:
+        """A template out of a text, a number, a boolean, or a list of texts (a blank between two)."""
+        value = self._take(key)
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = " ".join(value)
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        elif isinstance(value, int):
+            value = str(value)
+        if not isinstance(value, str):
+            self.report.error(self.at(key), HIDDEN if secret else value, "must be a text, a number, true or false")
+            return EMPTY
+        return self._template(key, value, secret=secret)
+
     def accept(self, *keys: str) -> None:
         """Keys that may stand here though nobody reads them."""
         self._known.extend(keys)

@@ -6,12 +6,13 @@ judged. Every rule that is broken is told, with its place.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bridgetap.errors import InvalidStream
 
 from .effects import StartStream, StopStream, Track, Transport
+from .stream_options import TWILIO, Option, StreamOptions, read_options
 from .stream_url import URL_MALFORMED, StreamUrl
 
 CONNECTOR_UNKNOWN = 31940
@@ -49,6 +50,7 @@ class StreamFields:
     connector: str | None = ""
     track: str | None = ""
     parameters: Sequence[Parameter] = ()
+    options: Sequence[Option] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +112,11 @@ class _Judge:
     def _start(self, fields: StreamFields, transport: Transport) -> StartStream | None:
         parameters = self._parameters(fields.parameters)
         tracks = self._tracks(fields.track)
+        options = self._options(fields.options)
         url = self._url(fields.url) if transport == "websocket" and fields.transport is not None else None
         if transport == "siprec" and fields.connector == "":
             self._problem(self.places.connector, "", "siprec needs the name of a connector", CONNECTOR_UNKNOWN)
-        unknown = None in (fields.connector, fields.track) or parameters is None
+        unknown = None in (fields.connector, fields.track, parameters, options)
         if unknown or (transport == "websocket" and url is None):
             return None
         return StartStream(
@@ -123,6 +126,7 @@ class _Judge:
             connector=fields.connector or "" if transport == "siprec" else "",
             tracks=tracks,
             parameters=parameters or (),
+            options=options or TWILIO,
         )
 
     def _stop(self, fields: StreamFields, transport: Transport) -> StopStream:
@@ -182,6 +186,17 @@ class _Judge:
                 self._warning(parameter.place, parameter.key, "the same key twice; the last value is sent")
             found[parameter.key] = parameter.value
         return None if unknown else tuple(found.items())
+
+    def _options(self, written: Sequence[Option]) -> StreamOptions | None:
+        read = read_options(written)
+        self.problems += read.problems
+        options = read.options
+        if options is None or self.allow_query or not any(url.query for url in options.fallback_urls):
+            return options
+        place = next(option.place for option in written if option.name == "fallback_urls")
+        bare = tuple(url.without_query() for url in options.fallback_urls)
+        self._warning(place, " ".join(map(str, bare)), "their queries are dropped; use stream parameters")
+        return replace(options, fallback_urls=bare)
 
     def _problem(self, place: str, value: object, rule: str, code: int | None = None) -> None:
         self.problems.append(InvalidStream(place, value, rule, code=code))

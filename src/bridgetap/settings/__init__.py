@@ -10,6 +10,7 @@ from .network import CODECS, Codec, HttpSettings, MediaSettings, SipSettings
 from .numbers import ANY, E164, Number, normalise_number
 from .problems import InvalidSettings, SettingProblem
 from .server import AccountSettings, LogSettings, StoreSettings
+from .stream_options import StreamOptionsSettings
 from .values import Address, HostPort, ListenAddress, Network
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "SipSettings",
     "StoreSettings",
+    "StreamOptionsSettings",
     "StreamsSettings",
     "TrunkSettings",
     "UserSettings",

@@ -1,11 +1,14 @@
 """`[calls]`, `[streams]`, `[webhooks]`, `[voice]`: what happens on a call."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, SecretStr, model_validator
 
 from .base import Section, broken
 from .values import CallbackUrl, Cidr, CommaList, FilePath, HttpUrl
+
+Overflow: TypeAlias = Literal["skip-to-live", "drop-oldest", "close"]
+CaptureFrom: TypeAlias = Literal["open", "create"]
 
 
 class CallsSettings(Section):
@@ -42,10 +45,26 @@ class StreamsSettings(Section):
     close_drain_ms: int = Field(
         default=5000, ge=0, le=60_000, description="How long queued audio may still be sent after Stop or hang-up."
     )
-    max_lag_ms: int = Field(
-        default=5000, ge=200, le=60_000, description="How far a far end may be behind before audio is dropped (31930)."
+    max_lag_ms: int | None = Field(
+        default=None,
+        ge=200,
+        le=300_000,
+        description="How far a far end may be behind before audio gives way (31930). Absent: 5000, or `ring_ms`.",
     )
-    capture_from: Literal["open", "create"] = Field(
+    overflow: Overflow | None = Field(
+        default=None,
+        description="What gives way: `skip-to-live`, `drop-oldest`, `close`. Absent: the first, or the second.",
+    )
+    resume: bool = Field(
+        default=False, description="Connect again when a connection breaks, and send again what may be lost."
+    )
+    resume_overlap_ms: int = Field(
+        default=2000, ge=0, le=60_000, description="What is sent again to a server that does not say what it kept."
+    )
+    ring_ms: int = Field(
+        default=30_000, ge=1000, le=300_000, description="What is kept while there is no connection, in resume mode."
+    )
+    capture_from: CaptureFrom = Field(
         default="open", description="Fork audio from the opened connection on, or from the widget on (sent as a burst)."
     )
     status_callback: CallbackUrl | None = Field(

@@ -17,6 +17,7 @@ from .problems import HIDDEN, InvalidSettings, SettingProblem
 from .rules import broken_rules
 from .server import AccountSettings, LogSettings, StoreSettings
 from .sources import Location, Tree, dotted, read
+from .stream_options import StreamOptionsSettings
 from .wording import rule_of
 
 
@@ -36,6 +37,7 @@ class Settings(Section):
     numbers: tuple[NumberSettings, ...] = ()
     trunks: tuple[TrunkSettings, ...] = ()
     users: tuple[UserSettings, ...] = ()
+    stream_options: tuple[StreamOptionsSettings, ...] = ()
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Self:

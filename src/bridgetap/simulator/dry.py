@@ -202,6 +202,7 @@ class DryRun:
             url=effect.url,
             tracks=effect.tracks,
             parameters=effect.parameters,
+            options=effect.options,
         )
         try:
             named = self._names.claim(request, sid)

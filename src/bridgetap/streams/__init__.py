@@ -10,8 +10,8 @@ from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamEvent, StreamNews
+from .policy import StreamPolicy, StreamServer, UrlPattern
 from .ports import Notifier, StreamRecords
-from .websocket import StreamPolicy
 
 __all__ = [
     "STREAM_FAILED",
@@ -30,5 +30,7 @@ __all__ = [
     "StreamPolicy",
     "StreamRecords",
     "StreamRequest",
+    "StreamServer",
     "Streams",
+    "UrlPattern",
 ]

@@ -30,8 +30,9 @@ from .life import End, EndReason, State, Step, advance
 from .messages import STREAM_FAILED, code_of, warning_of, words_of
 from .names import Named, Names, StreamRequest
 from .news import StreamEvent, StreamNews, body_of, event_of
+from .policy import StreamPolicy
 from .ports import Callbacks, Notifier, Sealed, StreamRecords
-from .websocket import Sign, StreamPolicy, fork_target, required_url
+from .websocket import Sign, fork_target, required_url
 
 NOT_IN_PROGRESS = 21220
 AUDIO_DROPPED = 31930
@@ -198,7 +199,9 @@ class CallStreams:
             self._end(fork, End(reason="failed", code=STREAM_FAILED, detail=str(error)))
             return named
         parts.core.hear_fork(fork.fork, lambda event: self._hear(fork, event))
-        self._log.info("stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.host)
+        self._log.info(
+            "stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.endpoints[0].host
+        )
         return named
 
     def stop(self, name: str | None, transport: Transport) -> Named:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Track, Transport
+from bridgetap.flow.stream_options import TWILIO, StreamOptions
 from bridgetap.flow.stream_rules import TRACK_INVALID
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import SiprecSid, StreamSid
@@ -24,6 +25,7 @@ class StreamRequest:
     parameters: tuple[tuple[str, str], ...] = ()
     status: StatusCallback | None = None  # None: `StreamPolicy.status`
     events: tuple[StreamEvent, ...] = ()  # told between the audio
+    options: StreamOptions = TWILIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

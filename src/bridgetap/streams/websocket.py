@@ -1,33 +1,23 @@
-"""From a stream's URL to what the core needs to dial it: host, port, path and signed handshake headers.
+"""From a stream's URLs to what the core needs to dial them: host, port, path and signed handshake headers.
 
-The URL and the parameters were judged where the request came in (`flow.stream_rules`).
+The URL, the parameters and the options were judged where the request came in (`flow.stream_rules`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
-from bridgetap.engine import ForkTarget
+from bridgetap.engine import ForkEndpoint, ForkTarget
 from bridgetap.errors import InvalidStream
+from bridgetap.flow.option_readers import Headers
+from bridgetap.flow.stream_options import StreamOptions
 from bridgetap.flow.stream_url import URL_MALFORMED, StreamUrl
 from bridgetap.ids import AccountSid, CallSid, StreamSid
 from bridgetap.signing import HEADER
-from bridgetap.webhooks import StatusCallback
 
 from .names import StreamRequest
+from .policy import StreamPolicy
 
 Sign = Callable[[str], str]  # a wss:// URL → the X-Twilio-Signature over it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPolicy:
-    """The `[streams]` settings that shape a fork."""
-
-    max_tracks_per_call: int = 4
-    max_lag_ms: int = 5000
-    capture_from: Literal["open", "create"] = "open"
-    status: StatusCallback | None = None  # of streams that name none
-    strict_messages: bool = False  # a field too many in a far end's message is worth a warning (31951)
 
 
 def fork_target(
@@ -42,21 +32,26 @@ def fork_target(
 ) -> ForkTarget:
     """What the core dials."""
     url = required_url(request)
+    options = policy.options(request.options, url)
+    if bidirectional:  # what the far end says cannot be taken up where it broke off
+        options = replace(options, resume=False, capture_from="open")
+    urls = (url, *(other for other in options.fallback_urls if other != url))
     return ForkTarget(
         stream_sid=sid,
         call_sid=call_sid,
         account_sid=account_sid,
-        host=url.host,
-        port=url.port,
-        path=url.request_path,
+        endpoints=tuple(_endpoint(one, request.options, policy, sign) for one in urls),
         tracks=request.tracks,
         parameters=request.parameters,
-        headers=((HEADER, sign(str(url))),),
-        max_lag_ms=policy.max_lag_ms,
-        capture_from="open" if bidirectional else policy.capture_from,
+        max_lag_ms=options.lag_bound_ms,
+        overflow=options.gives_way,
+        capture_from=options.capture_from,
         bidirectional=bidirectional,
         strict_messages=policy.strict_messages,
         events=request.events,
+        resume=options.resume,
+        resume_overlap_ms=options.resume_overlap_ms,
+        ring_ms=options.ring_ms,
     )
 
 
@@ -64,3 +59,25 @@ def required_url(request: StreamRequest) -> StreamUrl:
     if request.url is None:
         raise InvalidStream("url", "", "a WebSocket stream needs a wss:// URL", code=URL_MALFORMED)
     return request.url
+
+
+def _endpoint(url: StreamUrl, asked: StreamOptions, policy: StreamPolicy, sign: Sign) -> ForkEndpoint:
+    """One server: its own entry counts, so that no server is told another one's secrets."""
+    options, server = policy.options(asked, url), policy.server(url)
+    return ForkEndpoint(
+        host=url.host,
+        port=url.port,
+        path=url.request_path,
+        headers=((HEADER, sign(str(url))), *_headers(options)),
+        trusted_ca=server.trusted_ca if server else None,
+        client_certificate=server.client_certificate if server else None,
+        client_key=server.client_key if server else None,
+        pins=options.certificate_pins,
+    )
+
+
+def _headers(options: StreamOptions) -> Headers:
+    if not options.bearer_token:
+        return options.headers
+    others = tuple(pair for pair in options.headers if pair[0].lower() != "authorization")
+    return (*others, ("Authorization", f"Bearer {options.bearer_token}"))

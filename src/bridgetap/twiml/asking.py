@@ -135,7 +135,11 @@ class Asker:
             self._problem(InvalidStream(f"{stream.place}/@track", stream.track, rule, code=TRACK_INVALID))
             return self._asked([])
         effect = ConnectStream(
-            name=asked.name, url=asked.url, parameters=asked.parameters, status=self._stream_callback(stream)
+            name=asked.name,
+            url=asked.url,
+            parameters=asked.parameters,
+            options=asked.options,
+            status=self._stream_callback(stream),
         )
         return self._asked([effect])
 
@@ -190,6 +194,7 @@ class Asker:
                 StreamParameter(key=parameter.name, value=parameter.value, place=parameter.place)
                 for parameter in noun.parameters
             ],
+            options=noun.options if isinstance(noun, verbs.Stream) else (),
         )
         places = Places(
             action=noun.place,

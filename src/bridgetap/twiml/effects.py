@@ -24,6 +24,7 @@ from bridgetap.flow.effects import (
     StartStream,
     StopStream,
 )
+from bridgetap.flow.stream_options import TWILIO, StreamOptions
 from bridgetap.flow.stream_url import StreamUrl
 
 Method: TypeAlias = Literal["GET", "POST"]
@@ -133,6 +134,7 @@ class ConnectStream:
     name: str = ""  # "": the stream is named by its SID
     url: StreamUrl
     parameters: tuple[tuple[str, str], ...] = ()
+    options: StreamOptions = TWILIO
     status: Callback | None = None
 
 

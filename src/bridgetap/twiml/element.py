@@ -82,6 +82,11 @@ class Element:
             self.warn(name, f"must be some of {', '.join(choices)}")
         return tuple(choice for choice in choices if choice in found) or default
 
+    def written(self, *names: str) -> dict[str, str]:
+        """Those of them that are there, as written: whoever takes them judges them."""
+        self._known.update(names)
+        return {name: self.node.attributes[name] for name in names if name in self.node.attributes}
+
     def not_done(self, *names: str) -> None:
         """Attributes that are good TwiML and do nothing here."""
         for name in names:

@@ -1,5 +1,7 @@
 """Reads Start, Stop and Connect with Stream and Siprec."""
 
+from bridgetap.flow.stream_options import TWIML_NAMES, from_attributes
+
 from .element import Element
 from .markup import Node
 from .problems import Findings
@@ -59,6 +61,7 @@ def stream(node: Node, findings: Findings) -> Stream:
         status_callback=element.word("statusCallback"),
         status_callback_method=element.method("statusCallbackMethod"),
         parameters=parameters(node, findings),
+        options=from_attributes(element.written(*TWIML_NAMES), node.place),
         place=node.place,
     )
     element.not_done("connectorName", "audioFormat", "sampleRate")

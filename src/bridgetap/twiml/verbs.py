@@ -8,6 +8,8 @@ stood, and does not make two verbs differ.
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bridgetap.flow.stream_options import Option
+
 from .effects import CallEvent, Input, Method, RejectReason
 
 # --- what the caller hears -------------------------------------------------------------------
@@ -139,6 +141,7 @@ class Stream:
     status_callback: str = ""
     status_callback_method: Method = "POST"
     parameters: tuple[Parameter, ...] = ()
+    options: tuple[Option, ...] = field(default=(), repr=False)  # some are secrets
     place: str = field(default="", compare=False)
 
 

@@ -7,6 +7,7 @@ failure event (spec/twilio §1.1), so a failure is a line in the log.
 from dataclasses import dataclass
 
 from bridgetap.flow.events import Event, StreamCreated, StreamRefused, StreamStopped
+from bridgetap.flow.option_properties import OptionTemplate, option_templates
 from bridgetap.flow.properties import Pair, Properties
 from bridgetap.flow.stream_rules import Parameter, Places, StreamFields, judge
 from bridgetap.flow.template import Template
@@ -26,6 +27,7 @@ class ForkStream:
     connector: Template
     track: Template
     parameters: tuple[Pair, ...]
+    options: tuple[OptionTemplate, ...]
     places: Places
 
     def enter(self, visit: Visit) -> Turn:
@@ -60,6 +62,7 @@ class ForkStream:
             parameters=[
                 Parameter(key=pair.key, value=visit.render(pair.value), place=pair.place) for pair in self.parameters
             ],
+            options=[option.option(visit.render) for option in self.options],
         )
 
     def known(self) -> StreamFields:
@@ -74,6 +77,7 @@ class ForkStream:
             parameters=[
                 Parameter(key=pair.key, value=_literal(pair.value), place=pair.place) for pair in self.parameters
             ],
+            options=[option.option(_literal) for option in self.options],
         )
 
 
@@ -90,6 +94,7 @@ def parse(properties: Properties, transitions: tuple[Transition, ...]) -> ForkSt
         connector=properties.text(connector),
         track=properties.text("stream_track"),
         parameters=properties.pairs("stream_parameters"),
+        options=option_templates(properties),
         places=Places(connector=connector).under(properties.place),
     )
     if properties.has("stream_action"):

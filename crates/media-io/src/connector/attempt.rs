@@ -5,10 +5,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use bridgetap_media::ForkTarget;
 use rustls::ClientConnection;
 
-use super::{Failure, Opened};
+use super::{Dial, Failure, Opened};
 use crate::poller::{Interest, Poller};
 use crate::socket;
 use crate::tls::{TlsClient, explain};
@@ -40,7 +39,7 @@ pub(super) enum Step {
 
 /// One stream being opened.
 pub(super) struct Attempt {
-    target: Box<ForkTarget>,
+    dial: Dial,
     state: State,
     addresses: VecDeque<IpAddr>,
     /// The end of all patience.
@@ -63,14 +62,9 @@ pub(super) struct Tools<'a> {
 const READS: usize = 8;
 
 impl Attempt {
-    pub(super) fn new(
-        target: Box<ForkTarget>,
-        token: u64,
-        now: Instant,
-        timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(dial: Dial, token: u64, now: Instant, timeout: Duration) -> Self {
         Self {
-            target,
+            dial,
             state: State::Resolving,
             addresses: VecDeque::new(),
             deadline: now + timeout,
@@ -117,7 +111,7 @@ impl Attempt {
         let ms = self.timeout.as_millis();
         let (what, goes_on) = match &self.state {
             State::Resolving => (
-                format!("the name {} was not resolved", self.target.host),
+                format!("the name {} was not resolved", self.dial.endpoint.host),
                 false,
             ),
             State::Connecting { to, .. } => (format!("no TCP answer from {to}"), true),
@@ -143,7 +137,7 @@ impl Attempt {
     /// Begin with the next address; time that is left is shared evenly.
     fn try_next(&mut self, now: Instant, tools: &Tools) -> Step {
         while let Some(ip) = self.addresses.pop_front() {
-            let to = SocketAddr::new(ip, self.target.port);
+            let to = SocketAddr::new(ip, self.dial.endpoint.port);
             let share = self.addresses.len() as u32 + 1;
             self.address_deadline = now + self.deadline.saturating_duration_since(now) / share;
             let started = socket::connect(to).and_then(|socket| {
@@ -158,7 +152,7 @@ impl Attempt {
                 Err(error) => self.last_failure = Some(refused(to, &error)),
             }
         }
-        let nowhere = || Failure::new(31904, format!("{} has no address", self.target.host));
+        let nowhere = || Failure::new(31904, format!("{} has no address", self.dial.endpoint.host));
         Step::Fail(self.last_failure.take().unwrap_or_else(nowhere))
     }
 
@@ -169,7 +163,7 @@ impl Attempt {
         };
         let _ = now;
         self.address_deadline = self.deadline;
-        let mut tls = match tools.tls.connection(&self.target) {
+        let mut tls = match tools.tls.connection(&self.dial.endpoint) {
             Ok(tls) => Box::new(tls),
             Err(why) => return Step::Fail(Failure::new(31910, why)),
         };
@@ -177,7 +171,7 @@ impl Attempt {
         if let Err(error) = getrandom::fill(&mut nonce) {
             return Step::Fail(Failure::new(31900, format!("no random bytes: {error}")));
         }
-        let (upgrade, request) = Upgrade::new(&self.target, tools.user_agent, nonce);
+        let (upgrade, request) = Upgrade::new(&self.dial.endpoint, tools.user_agent, nonce);
         if let Err(error) = tls.writer().write_all(&request) {
             return Step::Fail(Failure::new(
                 31900,

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bridgetap_media::{ForkId, ForkTarget};
+use bridgetap_media::{ForkEndpoint, ForkId, ForkTarget};
 use rustls::ClientConnection;
 
 use crate::mailbox::{Mailbox, Undelivered};
@@ -50,6 +50,20 @@ pub(crate) type Outcome = Result<Box<Opened>, Failure>;
 /// Takes the outcome to where the leg lives now.
 pub(crate) type Deliver = Box<dyn FnOnce(Outcome) + Send>;
 
+/// Which server to open a stream to.
+#[derive(Debug, Clone)]
+pub(crate) struct Dial {
+    pub(crate) endpoint: ForkEndpoint,
+}
+
+impl Dial {
+    /// The first try of a fork; none when it names no endpoint.
+    pub(crate) fn first(target: &ForkTarget) -> Option<Self> {
+        let endpoint = target.endpoints.first()?.clone();
+        Some(Self { endpoint })
+    }
+}
+
 /// How the connector works.
 pub(crate) struct ConnectorConfig {
     pub(crate) tls: TlsClient,
@@ -83,7 +97,7 @@ enum Order {
 
 struct Job {
     fork: ForkId,
-    target: Box<ForkTarget>,
+    dial: Dial,
     deliver: Deliver,
 }
 
@@ -103,10 +117,10 @@ impl Connector {
 
     /// Open a stream; `deliver` is called once, on the connector's thread or, when there is no
     /// room for another job, at once on this one.
-    pub(crate) fn open(&self, fork: ForkId, target: Box<ForkTarget>, deliver: Deliver) {
+    pub(crate) fn open(&self, fork: ForkId, dial: Dial, deliver: Deliver) {
         let job = Job {
             fork,
-            target,
+            dial,
             deliver,
         };
         if let Err(Undelivered {

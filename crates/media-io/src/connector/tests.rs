@@ -5,7 +5,13 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::testing::server::{listen, read_head, tls, tls_config, upgrade};
-use crate::testing::{Certificates, target};
+use crate::testing::{Certificates, endpoint};
+
+fn dial(host: &str, port: u16) -> Dial {
+    Dial {
+        endpoint: endpoint(host, port),
+    }
+}
 
 struct Bench {
     certificates: Certificates,
@@ -42,8 +48,7 @@ impl Bench {
         let deliver = Box::new(move |outcome| {
             let _ = send.send((fork, outcome));
         });
-        self.connector
-            .open(fork, Box::new(target(host, port)), deliver);
+        self.connector.open(fork, dial(host, port), deliver);
     }
 
     fn outcome(&self) -> (u64, Outcome) {

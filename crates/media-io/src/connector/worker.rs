@@ -159,13 +159,13 @@ impl Worker {
     fn start(&mut self, job: Job, now: Instant) {
         let Job {
             fork,
-            target,
+            dial,
             deliver,
         } = job;
-        let host = target.host.clone();
+        let host = dial.endpoint.host.clone();
         let entry = self.live.vacant_entry();
         let key = entry.key();
-        let attempt = Attempt::new(target, key as u64, now, self.config.timeout);
+        let attempt = Attempt::new(dial, key as u64, now, self.config.timeout);
         let deadline = attempt.deadline();
         entry.insert(Live {
             fork,

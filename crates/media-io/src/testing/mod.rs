@@ -11,13 +11,24 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Direction, ForkId, ForkTarget, LegId, LegMedia, LegStats, MediaEvent,
-    Shape, Track,
+    Codec, Direction, ForkEndpoint, ForkId, ForkTarget, LegId, LegMedia, LegStats, MediaEvent,
+    Track,
 };
 
 use crate::up::Up;
 
 pub(crate) use certificates::{Certificate, Certificates};
+
+/// A server at that place.
+pub(crate) fn endpoint(host: &str, port: u16) -> ForkEndpoint {
+    ForkEndpoint {
+        host: host.into(),
+        port,
+        path: "/in".into(),
+        headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
+        ..ForkEndpoint::default()
+    }
+}
 
 /// A fork of the inbound track.
 pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
@@ -25,17 +36,9 @@ pub(crate) fn target(host: &str, port: u16) -> ForkTarget {
         stream_sid: "MZ00000000000000000000000000000001".into(),
         call_sid: "CA00000000000000000000000000000001".into(),
         account_sid: "AC00000000000000000000000000000001".into(),
-        host: host.into(),
-        port,
-        path: "/in".into(),
+        endpoints: vec![endpoint(host, port)],
         tracks: vec![Track::Inbound],
-        parameters: vec![],
-        headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
-        max_lag_ms: 5000,
-        capture_from: CaptureFrom::Open,
-        bidirectional: false,
-        strict_messages: false,
-        shape: Shape::default(),
+        ..ForkTarget::default()
     }
 }
 

@@ -4,7 +4,7 @@ mod why;
 
 use std::sync::Arc;
 
-use bridgetap_media::ForkTarget;
+use bridgetap_media::ForkEndpoint;
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -62,13 +62,13 @@ impl TlsClient {
     ///
     /// # Errors
     /// Why there can be none, in words (31910).
-    pub(crate) fn connection(&self, target: &ForkTarget) -> Result<ClientConnection, String> {
+    pub(crate) fn connection(&self, endpoint: &ForkEndpoint) -> Result<ClientConnection, String> {
         if let Some(reason) = &self.without_roots {
             return Err(format!(
                 "no certificate can be verified: {reason}, and streams.trusted_ca is not set"
             ));
         }
-        let host = target.host.trim_start_matches('[').trim_end_matches(']');
+        let host = endpoint.host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| format!("{host:?} is no name that a certificate can carry"))?;
         let mut connection = ClientConnection::new(self.config.clone(), name)

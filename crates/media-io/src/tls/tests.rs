@@ -5,11 +5,11 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::*;
-use crate::testing::{Certificate, Certificates, target};
+use crate::testing::{Certificate, Certificates, endpoint};
 
 /// A handshake in memory; the client's view of its failure.
 fn handshake(client: &TlsClient, certificate: &Certificate, host: &str) -> Result<(), String> {
-    let mut client = client.connection(&target(host, 443))?;
+    let mut client = client.connection(&endpoint(host, 443))?;
     let chain = CertificateDer::pem_file_iter(&certificate.chain).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -79,7 +79,7 @@ fn each_bad_certificate_has_its_own_words() {
 #[test]
 fn without_any_root_every_stream_says_so() {
     let client = TlsClient::new(false, None).unwrap();
-    let why = client.connection(&target("localhost", 443)).unwrap_err();
+    let why = client.connection(&endpoint("localhost", 443)).unwrap_err();
     assert!(why.contains("no certificate can be verified"), "{why}");
     assert!(why.contains("streams.trusted_ca"), "{why}");
 }
@@ -116,7 +116,7 @@ fn something_that_is_no_tls_is_called_so() {
     let made = Certificates::new();
     let mut client = TlsClient::new(false, Some(&made.ca))
         .unwrap()
-        .connection(&target("localhost", 443))
+        .connection(&endpoint("localhost", 443))
         .unwrap();
     client
         .read_tls(&mut b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice())
@@ -129,6 +129,6 @@ fn something_that_is_no_tls_is_called_so() {
 fn a_host_that_no_certificate_can_name_is_refused() {
     let made = Certificates::new();
     let client = TlsClient::new(false, Some(&made.ca)).unwrap();
-    assert!(client.connection(&target("exa mple", 443)).is_err());
-    assert!(client.connection(&target("[::1]", 443)).is_ok());
+    assert!(client.connection(&endpoint("exa mple", 443)).is_err());
+    assert!(client.connection(&endpoint("[::1]", 443)).is_ok());
 }

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bridgetap_media::ForkTarget;
+use bridgetap_media::ForkEndpoint;
 use sha1::{Digest, Sha1};
 
 /// One handshake: what was asked, and the answer as far as it has come.
@@ -19,15 +19,19 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 impl Upgrade {
     /// The request to send, and the state that judges its answer. `nonce` is random.
-    pub(crate) fn new(target: &ForkTarget, user_agent: &str, nonce: [u8; 16]) -> (Self, Vec<u8>) {
+    pub(crate) fn new(
+        endpoint: &ForkEndpoint,
+        user_agent: &str,
+        nonce: [u8; 16],
+    ) -> (Self, Vec<u8>) {
         let key = STANDARD.encode(nonce);
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {user_agent}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
-            target.path,
-            host_header(&target.host, target.port),
+            endpoint.path,
+            host_header(&endpoint.host, endpoint.port),
         );
-        for (name, value) in &target.headers {
+        for (name, value) in &endpoint.headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");

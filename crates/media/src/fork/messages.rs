@@ -4,7 +4,8 @@
 
 use super::json::{number, string};
 use super::shape::Shape;
-use crate::config::{ForkTarget, Track};
+use crate::config::Track;
+use crate::target::ForkTarget;
 
 /// Base64 of 160 bytes.
 pub const PAYLOAD: usize = 216;
@@ -219,7 +220,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::CaptureFrom;
     use crate::fork::{Asides, Channels, Format, Framing};
 
     fn target(names: [&str; 3], parameters: &[(String, String)]) -> ForkTarget {
@@ -227,17 +227,8 @@ mod tests {
             stream_sid: names[0].into(),
             call_sid: names[1].into(),
             account_sid: names[2].into(),
-            host: String::new(),
-            port: 443,
-            path: String::new(),
-            tracks: Vec::new(),
             parameters: parameters.to_vec(),
-            headers: Vec::new(),
-            max_lag_ms: 5000,
-            capture_from: CaptureFrom::Open,
-            bidirectional: false,
-            strict_messages: false,
-            shape: Shape::default(),
+            ..ForkTarget::default()
         }
     }
 

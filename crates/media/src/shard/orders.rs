@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Shard;
 use crate::command::Command;
-use crate::config::{ForkTarget, LegConfig, LegMedia, Track};
+use crate::config::{LegConfig, LegMedia, Track};
 use crate::dtmf::Keys;
 use crate::event::{EndReason, ForkEnded, MediaEvent};
 use crate::fork::Fork;
@@ -12,6 +12,7 @@ use crate::ids::{ForkId, LegId, PlayId, RecordId};
 use crate::leg::Leg;
 use crate::play::Playlist;
 use crate::sink::Sink;
+use crate::target::ForkTarget;
 
 /// Twilio's code for tracks that cannot be had together.
 const ONE_SPEAKS: u32 = 31941;

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Command, Direction, ForkEnded, ForkFrame, ForkId, ForkTarget, LegConfig,
-    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shape, Shard, ShardConfig, Sink,
-    Track,
+    Codec, Command, Direction, ForkEnded, ForkEndpoint, ForkFrame, ForkId, ForkTarget, LegConfig,
+    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shard, ShardConfig, Sink, Track,
 };
 use serde_json::Value;
 
@@ -183,23 +183,15 @@ impl World {
             stream_sid: format!("MZ{id}"),
             call_sid: "CA1".into(),
             account_sid: "AC1".into(),
-            host: "example.com".into(),
-            port: 443,
-            path: "/".into(),
+            endpoints: vec![ForkEndpoint::default()],
             tracks: tracks.to_vec(),
-            parameters: Vec::new(),
-            headers: Vec::new(),
-            max_lag_ms: 5000,
-            capture_from: CaptureFrom::Open,
-            bidirectional: false,
-            strict_messages: false,
-            shape: Shape::default(),
+            ..ForkTarget::default()
         };
         change(&mut target);
         self.order(Command::StartFork {
             leg,
             fork,
-            target: Box::new(target),
+            target: Arc::new(target),
         });
         fork
     }

@@ -1,10 +1,11 @@
-//! `MediaConfig`, `LegMedia`, `ForkTarget`: checked here once, values of the core from then on.
+//! `MediaConfig`, `LegMedia`, `ForkTarget` and its endpoints: checked here once, values of the core from then on.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bridgetap_media::{
-    Asides, CaptureFrom, Channels, Codec, Direction, Format, Framing, Shape, Track,
+    Asides, CaptureFrom, Channels, Codec, Direction, EndpointTls, Format, Framing, Overflow,
+    Resume, Shape, Track,
 };
 use pyo3::prelude::*;
 
@@ -21,6 +22,13 @@ const DIRECTIONS: [(&str, Direction); 4] = [
     ("sendonly", Direction::SendOnly),
     ("recvonly", Direction::RecvOnly),
     ("inactive", Direction::Inactive),
+];
+const CAPTURES: [(&str, CaptureFrom); 2] =
+    [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
+const OVERFLOWS: [(&str, Overflow); 3] = [
+    ("skip-to-live", Overflow::SkipToLive),
+    ("drop-oldest", Overflow::DropOldest),
+    ("close", Overflow::Close),
 ];
 const FORMATS: [(&str, Format); 5] = [
     ("mulaw", Format::Mulaw),
@@ -153,6 +161,49 @@ impl LegMedia {
 }
 
 #[pyclass(frozen, module = "bridgetap._engine")]
+pub(crate) struct ForkEndpoint {
+    inner: bridgetap_media::ForkEndpoint,
+}
+
+#[pymethods]
+impl ForkEndpoint {
+    #[new]
+    #[pyo3(signature = (
+        *, host, port, path, headers = Vec::new(), trusted_ca = None, client_certificate = None, client_key = None,
+        pins = Vec::new()
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
+    fn new(
+        host: String,
+        port: u16,
+        path: String,
+        headers: Vec<(String, String)>,
+        trusted_ca: Option<String>,
+        client_certificate: Option<String>,
+        client_key: Option<String>,
+        pins: Vec<Vec<u8>>,
+    ) -> PyResult<Self> {
+        if client_certificate.is_some() != client_key.is_some() {
+            return Err(refused("client_certificate and client_key go together"));
+        }
+        let pins: Result<Vec<[u8; 32]>, _> = pins.into_iter().map(TryInto::try_into).collect();
+        Ok(Self {
+            inner: bridgetap_media::ForkEndpoint {
+                host,
+                port,
+                path,
+                headers,
+                tls: EndpointTls {
+                    trusted_ca,
+                    identity: client_certificate.zip(client_key),
+                    pins: pins.map_err(|_| refused("pins: must be SHA-256 digests of 32 bytes"))?,
+                },
+            },
+        })
+    }
+}
+
+#[pyclass(frozen, module = "bridgetap._engine")]
 pub(crate) struct ForkTarget {
     pub(crate) inner: bridgetap_media::ForkTarget,
 }
@@ -161,22 +212,21 @@ pub(crate) struct ForkTarget {
 impl ForkTarget {
     #[new]
     #[pyo3(signature = (
-        *, stream_sid, call_sid, account_sid, host, port, path, tracks, parameters = Vec::new(), headers = Vec::new(),
-        max_lag_ms = 5000, capture_from = "open", bidirectional = false, strict_messages = false, events = Vec::new(),
-        format = "mulaw", channels = "separate", framing = "json", frame_ms = 20, wall_clock = false
+        *, stream_sid, call_sid, account_sid, endpoints, tracks, parameters = Vec::new(), max_lag_ms = 5000,
+        overflow = "skip-to-live", capture_from = "open", bidirectional = false, strict_messages = false,
+        events = Vec::new(), format = "mulaw", channels = "separate", framing = "json", frame_ms = 20,
+        wall_clock = false, resume = false, resume_overlap_ms = 2000, ring_ms = 30000
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
         stream_sid: String,
         call_sid: String,
         account_sid: String,
-        host: String,
-        port: u16,
-        path: String,
+        endpoints: Vec<PyRef<'_, ForkEndpoint>>,
         tracks: Vec<String>,
         parameters: Vec<(String, String)>,
-        headers: Vec<(String, String)>,
         max_lag_ms: u32,
+        overflow: &str,
         capture_from: &str,
         bidirectional: bool,
         strict_messages: bool,
@@ -186,21 +236,19 @@ impl ForkTarget {
         framing: &str,
         frame_ms: u32,
         wall_clock: bool,
+        resume: bool,
+        resume_overlap_ms: u32,
+        ring_ms: u32,
     ) -> PyResult<Self> {
-        let capture = [("open", CaptureFrom::Open), ("create", CaptureFrom::Create)];
         Ok(Self {
             inner: bridgetap_media::ForkTarget {
                 stream_sid,
                 call_sid,
                 account_sid,
-                host,
-                port,
-                path,
+                endpoints: endpoints.iter().map(|one| one.inner.clone()).collect(),
                 tracks: self::tracks(&tracks)?,
                 parameters,
-                headers,
                 max_lag_ms,
-                capture_from: word("capture_from", capture_from, &capture)?,
                 bidirectional,
                 strict_messages,
                 shape: Shape {
@@ -211,6 +259,13 @@ impl ForkTarget {
                     wall_clock: wall_clock.then(bridgetap_media_io::wall_clock),
                     asides: asides(&events)?,
                 },
+                overflow: word("overflow", overflow, &OVERFLOWS)?,
+                capture_from: word("capture_from", capture_from, &CAPTURES)?,
+                resume: resume.then_some(Resume {
+                    overlap_ms: resume_overlap_ms,
+                    ring_ms,
+                }),
+                seed: 0,
             },
         })
     }

@@ -2,7 +2,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::testing::server::{listen, read_frame, tls, tls_config};
-use crate::testing::{Certificates, target};
+use crate::testing::{Certificates, endpoint};
 use crate::tls::TlsClient;
 
 /// What the server reports when the connection has ended.
@@ -23,7 +23,7 @@ fn connection(now: Instant) -> (Conn, Scratch, Receiver<(u8, Vec<u8>)>) {
     });
     let client = TlsClient::new(false, Some(&made.ca)).unwrap();
     let mut tls = client
-        .connection(&target("localhost", address.port()))
+        .connection(&endpoint("localhost", address.port()))
         .unwrap();
     let mut socket = TcpStream::connect(address).unwrap();
     while tls.is_handshaking() {

@@ -1,24 +1,14 @@
-use bridgetap_media::{CaptureFrom, Shape, Track};
 use proptest::prelude::*;
 
 use super::*;
 
-fn target() -> ForkTarget {
-    ForkTarget {
-        stream_sid: "MZ1".into(),
-        call_sid: "CA1".into(),
-        account_sid: "AC1".into(),
+fn endpoint() -> ForkEndpoint {
+    ForkEndpoint {
         host: "media.example.test".into(),
         port: 443,
         path: "/in".into(),
-        tracks: vec![Track::Inbound],
-        parameters: vec![],
         headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
-        max_lag_ms: 5000,
-        capture_from: CaptureFrom::Open,
-        bidirectional: false,
-        strict_messages: false,
-        shape: Shape::default(),
+        ..ForkEndpoint::default()
     }
 }
 
@@ -34,12 +24,14 @@ fn good(extra: &str) -> String {
 }
 
 fn answer(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
-    Upgrade::new(&target(), "Bridgetap/1", NONCE).0.feed(bytes)
+    Upgrade::new(&endpoint(), "Bridgetap/1", NONCE)
+        .0
+        .feed(bytes)
 }
 
 #[test]
 fn the_request_has_the_observed_headers_in_their_order() {
-    let (_, request) = Upgrade::new(&target(), "Bridgetap/1", NONCE);
+    let (_, request) = Upgrade::new(&endpoint(), "Bridgetap/1", NONCE);
     let expected = "GET /in HTTP/1.1\r\n\
         Host: media.example.test\r\n\
         User-Agent: Bridgetap/1\r\n\
@@ -144,7 +136,7 @@ proptest! {
     #[test]
     fn an_answer_may_come_in_pieces(cuts in prop::collection::vec(1usize..40, 0..20)) {
         let wire = [good("A: b\r\n").as_bytes(), b"rest"].concat();
-        let (mut upgrade, _) = Upgrade::new(&target(), "x", NONCE);
+        let (mut upgrade, _) = Upgrade::new(&endpoint(), "x", NONCE);
         let mut at = 0;
         let mut outcome = None;
         for cut in cuts.into_iter().chain([wire.len()]) {
