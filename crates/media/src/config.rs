@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::fork::Shape;
 use crate::ids::LegId;
 
 /// What all legs of one shard share.
