@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::marks::Marks;
 use super::{Fork, ForkFrame, Stage};
-use crate::config::ForkTarget;
 use crate::event::MediaEvent;
 use crate::sink::Sink;
 use crate::talk::{Talk, Warning};
+use crate::target::ForkTarget;
 
 /// What only such a fork has.
 #[derive(Debug)]
