@@ -56,7 +56,7 @@ def test_every_code_is_explained() -> None:
 def test_every_parameter_that_is_read_is_documented() -> None:
     modules = (calls, call_request, callback_form, stream_form, streams)
     sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules]
-    reading = r'(?:texts?|integer|_party|time_range|_url|_method)\((?:query, |form, )?"([A-Z]\w+)"'
+    reading = r'(?:texts?|integer|_party|time_range|_document_at)\((?:query, |form, )?"([A-Z]\w+)"'
     read = {name for source in sources for name in re.findall(reading, source)}
     assert {"To", "Flow", "StartTime", "FallbackUrl", "StatusCallbackEvent", "Name", "Track"} <= read
     refused = {"ApplicationSid"}

@@ -1,20 +1,18 @@
 """What a call shall be, or become, as a form asks for it (spec/twilio §5.4)."""
 
-from typing import Literal, TypeAlias, cast, get_args
+from typing import TypeAlias, cast, get_args
 
 from bridgetap.calls import CallChange, NewCall, Voice
-from bridgetap.errors import InvalidInput
 from bridgetap.settings import ANY, E164, Settings, normalise_number
 from bridgetap.twiml import DocumentAt, DocumentSource, DocumentText
-from bridgetap.twiml.effects import CallCallback, CallEvent, Method
-from bridgetap.webhooks import WebhookUrl
+from bridgetap.twiml.effects import CallCallback, CallEvent
 
+from .callback_form import read_method, read_status_callback, read_url
 from .errors import ApiError, invalid
 from .form import Parameters
 from .service import EndStatus
 
 TO_MISSING = 21201
-URL_INVALID = 21205
 TO_INVALID = 21211
 FROM_INVALID = 21212
 FROM_MISSING = 21213
@@ -126,49 +124,35 @@ def _runs(form: Parameters) -> Voice | str | None:
 def _voice(form: Parameters) -> Voice | None:
     """`Url` outweighs `Twiml`."""
     source: DocumentSource
+    at = _document_at(form, "Url", "Method")
+    fallback = _document_at(form, "FallbackUrl", "FallbackMethod")
     twiml = form.text("Twiml")
-    if form.text("Url") is not None:
-        source = DocumentAt(url=_url(form, "Url"), method=_method(form, "Method"))
+    if at is not None:
+        source = at
     elif twiml is not None:
         if len(twiml) > MAX_TWIML:
             raise invalid("Twiml", f"must be at most {MAX_TWIML} characters", code=TWIML_TOO_LONG)
         source = DocumentText(text=twiml)
     else:
         return None
-    fallback = None
-    if form.text("FallbackUrl") is not None:
-        fallback = DocumentAt(url=_url(form, "FallbackUrl"), method=_method(form, "FallbackMethod"))
     return Voice(source=source, fallback=fallback)
+
+
+def _document_at(form: Parameters, name: str, method_name: str) -> DocumentAt | None:
+    """As written: its fragment may say how it is asked for."""
+    method = read_method(form, method_name)
+    return DocumentAt(url=form.text(name) or "", method=method) if read_url(form, name) else None
 
 
 def _status(form: Parameters) -> CallCallback | None:
     events = [event for text in form.texts("StatusCallbackEvent") for event in text.split()]
     if wrong := [event for event in events if event not in get_args(CallEvent)]:
         raise invalid("StatusCallbackEvent", f"must be some of {', '.join(get_args(CallEvent))}; {len(wrong)} are not")
-    method = _method(form, "StatusCallbackMethod")
-    if form.text("StatusCallback") is None:
+    to = read_status_callback(form)
+    if to is None:
         return None
-    return CallCallback(
-        url=_url(form, "StatusCallback"),
-        method=method,
-        events=tuple(cast("CallEvent", event) for event in events) or ("completed",),
-    )
-
-
-def _url(form: Parameters, name: str) -> str:
-    text = form.text(name) or ""
-    try:
-        WebhookUrl.parse(text, place=name)
-    except InvalidInput as error:
-        raise invalid(name, error.rule, code=URL_INVALID) from None
-    return text
-
-
-def _method(form: Parameters, name: str) -> Method:
-    method = (form.text(name) or "POST").upper()
-    if method not in get_args(Method):
-        raise invalid(name, "must be GET or POST")
-    return cast("Literal['GET', 'POST']", method)
+    told = tuple(cast("CallEvent", event) for event in events) or ("completed",)
+    return CallCallback(url=str(to.url), method=to.method, events=told)
 
 
 def _time_limit(form: Parameters) -> int | None:

@@ -1,4 +1,4 @@
-"""Where a client wants to be told: `StatusCallback` and `StatusCallbackMethod` of any resource."""
+"""Addresses of a client's own servers, as any resource takes them: `StatusCallback`, `Url`, with their methods."""
 
 from typing import cast
 
@@ -13,14 +13,24 @@ URL_INVALID = 21205
 
 def read_status_callback(form: Parameters) -> StatusCallback | None:
     """None where no URL is given; a method alone means nothing, but must be one."""
-    method = form.text("StatusCallbackMethod") or "POST"
-    if method.upper() not in {"GET", "POST"}:
-        raise invalid("StatusCallbackMethod", "must be GET or POST")
-    text = form.text("StatusCallback")
+    method, url = read_method(form, "StatusCallbackMethod"), read_url(form, "StatusCallback")
+    return None if url is None else StatusCallback(url=url, method=method)
+
+
+def read_url(form: Parameters, name: str) -> WebhookUrl | None:
+    """An absolute http or https URL."""
+    text = form.text(name)
     if text is None:
         return None
     try:
-        url = WebhookUrl.parse(text, place="StatusCallback")
+        return WebhookUrl.parse(text, place=name)
     except InvalidInput as error:
-        raise invalid("StatusCallback", error.rule, code=URL_INVALID) from None
-    return StatusCallback(url=url, method=cast("Method", method.upper()))
+        raise invalid(name, error.rule, code=URL_INVALID) from None
+
+
+def read_method(form: Parameters, name: str) -> Method:
+    """POST where none is given."""
+    method = (form.text(name) or "POST").upper()
+    if method not in {"GET", "POST"}:
+        raise invalid(name, "must be GET or POST")
+    return cast("Method", method)

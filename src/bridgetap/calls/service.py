@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
@@ -141,7 +141,7 @@ class Calls:
         """Change a live call: another document, another status callback, another time limit."""
         call = self._live.get(sid)
         if call is not None:
-            call.change(change)
+            call.change(replace(change, time_limit_s=self._within_limit(change.time_limit_s)))
         elif any(caller.parties.find(sid) for caller in self._live.values()):
             raise Conflict("a dialled party cannot be changed: change the call that dialled it", code=WRONG_STATE)
         else:
@@ -272,9 +272,12 @@ class Calls:
             instructions=instructions,
             reports=reports,
             answer=answer,
-            time_limit_s=time_limit_s or self._limits.time_limit_s,
+            time_limit_s=self._within_limit(time_limit_s) or self._limits.time_limit_s,
             send_digits=send_digits,
         )
+
+    def _within_limit(self, time_limit_s: int | None) -> int | None:
+        return None if time_limit_s is None else min(time_limit_s, self._limits.time_limit_s)
 
     def _instructions(self, wanted: NewCall) -> Instructions:
         match wanted.runs:
