@@ -7,8 +7,11 @@ import wave
 from pathlib import Path
 
 import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
+from bridgetap import twilio_http_client
 from bridgetap.calls import CallChange, NewCall, Voice
 from bridgetap.engine import CallAcked, CallProgress
 from bridgetap.receiver import Receiver
@@ -289,3 +292,32 @@ async def test_the_called_party_accepts_with_a_key(tmp_path: Path) -> None:
         await callee.ended()
         assert (await web.hear("/after")).form["DialBridged"] == "true"
         await stage.over()
+
+
+async def test_twilios_client_makes_redirects_ends_and_forgets_a_live_call(tmp_path: Path) -> None:
+    async with app() as web, live(tmp_path, lambda _: [], runs=number(web)) as stage:
+        web.serve("/wait", "<Play loop='0'>/tone.wav</Play>")
+        web.serve("/tone.wav", page(wav(700, 1), kind="audio/wav"))
+        server = stage.server
+        client = Client(server.account.sid, TOKEN, http_client=twilio_http_client(server.http_url))
+        calls = client.calls
+        made = await asyncio.to_thread(
+            lambda: calls.create(to=stage.callees[0].uri, from_="+15551230000", url=f"{web.url}/wait", method="GET")
+        )
+        callee = await stage.callees[0].next_call()
+        with pytest.raises(TwilioRestException) as early:
+            await asyncio.to_thread(lambda: calls(made.sid).update(twiml="<Response/>"))
+        assert early.value.code == 21220, "it rings"
+        callee.answer()
+        await callee.hears_a_tone()
+        keys = VoiceResponse()
+        keys.play(digits="42")
+        keys.pause(length=60)
+        changed = await asyncio.to_thread(lambda: calls(made.sid).update(twiml=keys))
+        assert changed.status == "in-progress"
+        await until(lambda: callee.digits() == "42", "the new document runs")
+        ended = await asyncio.to_thread(lambda: calls(made.sid).update(status="completed"))
+        assert ended.status == "completed"
+        assert (await callee.ended()).cause == "bye"
+        assert await asyncio.to_thread(lambda: calls(made.sid).delete())
+        assert await stage.over() == []
