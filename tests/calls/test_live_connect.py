@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bridgetap.engine import RecordEnded
 from bridgetap.receiver.authority import make_authority
 
 from .app_server import app
@@ -81,7 +82,7 @@ async def connected(
             yield stage, server
 
 
-def share(samples: array[int], hertz: int) -> float:
+def share(samples: "array[int]", hertz: int) -> float:
     """How much of the energy is that tone, 0 to 1."""
     cosine = sum(sample * cos(2 * pi * hertz * n / 8000) for n, sample in enumerate(samples))
     sine = sum(sample * sin(2 * pi * hertz * n / 8000) for n, sample in enumerate(samples))
@@ -116,10 +117,12 @@ async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path
     async with connected(tmp_path, echo) as (stage, server):
         caller = await stage.call()
         recording = tmp_path / "heard.wav"
-        caller.rtp.record(str(recording), tracks=["inbound"])
+        record = caller.rtp.record(str(recording), tracks=["inbound"])
         caller.play(500)
         await caller.hears_a_tone()
         await until(lambda: len(server.ends[0].of("mark")) > 100, "marks come back")
+        caller.rtp.stop_record(record)
+        assert (await caller.hear(RecordEnded)).error == ""
         caller.hang_up()
         await stage.over()
         end = server.ends[0]
@@ -131,7 +134,6 @@ async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path
         assert end.of("start")[0]["start"]["tracks"] == ["inbound"]
         (row,) = await stage.streams()
         assert (row.end_reason, row.code) == ("call-ended", None)
-        await until(lambda: recording.exists() and recording.stat().st_size > 30_000, "the recording is written")
         with wave.open(str(recording)) as file:
             samples = array("h", file.readframes(file.getnframes()))
         assert share(samples[-8000:], 500) > 0.9
