@@ -84,13 +84,24 @@ def test_a_stream_in_binary_stereo() -> None:
     session.receive(connected(), 0.0)
     session.receive(shaped(), 0.0)
     session.receive(binary(2, 1), 0.0)
-    hold = {"event": "hold", "sequenceNumber": "3", "streamSid": MZ, "hold": {"timestamp": "40", "held": True}}
+    held = {"timestamp": "40", "track": "outbound", "held": True}
+    hold = {"event": "hold", "sequenceNumber": "3", "streamSid": MZ, "hold": held}
     session.receive(json.dumps(hold), 0.0)
     session.receive(binary(4, 2), 0.0)
     with pytest.raises(InvalidInput, match="'160 bytes': must be 2560 bytes, as started"):
         session.receive(binary(5, 3, size=160), 0.0)
     assert {track: figures.frames for track, figures in session.figures().items()} == {"stereo": 2}
     assert not session.faults
+
+
+def test_the_last_long_frame_may_be_short() -> None:
+    session = Session(exact=True)
+    session.receive(connected(), 0.0)
+    session.receive(shaped(), 0.0)
+    session.receive(binary(2, 1), 0.0)
+    session.receive(binary(3, 2, size=1280), 0.0)
+    session.receive(stop(4), 0.0)
+    assert session.figures()["stereo"].frames == 2
 
 
 def test_binary_frames_come_only_where_the_start_said_so() -> None:

@@ -30,6 +30,7 @@ from .messages import (
     Track,
     parse_message,
 )
+from .schema import json_schema
 from .server import Receiver, Refusal, Resume, server_tls
 from .session import Session, TrackFigures
 from .stream import Stream
@@ -63,6 +64,7 @@ __all__ = [
     "decode_alaw",
     "decode_ulaw",
     "encode_ulaw",
+    "json_schema",
     "level_dbfs",
     "parse_message",
     "resample_double",

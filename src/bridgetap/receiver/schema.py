@@ -10,6 +10,6 @@ SCHEMA_FILE = "media-streams.schema.json"  # beside this file
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """The schema (2020-12). Do not change what it returns; it is read once."""
+    """The schema (draft 07). Do not change what it returns; it is read once."""
     schema: dict[str, Any] = json.loads(files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     return schema

@@ -17,6 +17,7 @@ from .g711 import FLOOR_DBFS, level_dbfs
 from .messages import CallEvent, Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
 from .timing import Lateness
 
+CHUNK_MS = 20
 CHUNK_BYTES = 160
 _LEVEL_CHUNKS = 10  # a level is that of the last 200 ms
 
@@ -147,10 +148,17 @@ class Session:
     def _check_media(self, media: Media, now: float) -> None:
         if media.track not in self._tracks:
             raise InvalidInput("media.track", media.track, f"must be one of {', '.join(self._tracks)}, as started")
-        if self._exact and len(media.payload) != self._chunk_bytes:
+        size = len(media.payload)
+        if self._exact and size != self._chunk_bytes and not self._may_be_the_last(size):
             rule = f"must be {self._chunk_bytes} bytes, as started"
-            raise InvalidInput("media.payload", f"{len(media.payload)} bytes", rule)
+            raise InvalidInput("media.payload", f"{size} bytes", rule)
         self._tracks[media.track].take(media, now)
+
+    def _may_be_the_last(self, size: int) -> bool:
+        """A stream that is stopped in the middle of a long frame sends what there is of it."""
+        if self._start is None or self._start.extensions is None:
+            return False
+        return 0 < size < self._chunk_bytes and size % frame_bytes(self._start.media_format, CHUNK_MS) == 0
 
 
 class _TrackState:

@@ -1,0 +1,27 @@
+"""What we publish of the wire, held against what is really sent: the JSON Schema, one validator an event."""
+
+import json
+from functools import cache
+
+from jsonschema import Draft7Validator
+
+from bridgetap.receiver import json_schema
+
+
+@cache
+def _validator(event: object) -> Draft7Validator:
+    """By event, so that an error names what is wrong and not that no message fits."""
+    schema = json_schema()
+    if {"$ref": f"#/definitions/{event}"} not in schema["oneOf"]:
+        return Draft7Validator(schema)
+    return Draft7Validator({"$ref": f"#/definitions/{event}", "definitions": schema["definitions"]})
+
+
+def faults(text: str) -> list[str]:
+    """Where a message is not what the schema says."""
+    message = json.loads(text)
+    event = message.get("event") if isinstance(message, dict) else None
+    return [
+        f"{error.json_path}: {error.message}"
+        for error in _validator(event if isinstance(event, str) else None).iter_errors(message)
+    ]
