@@ -133,10 +133,12 @@ class Servers:
 
     answers: dict[str, list[str | WebhookFailed]] = field(default_factory=dict)
     asked: list[WebhookRequest] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
     delay_s: float = 0.0
 
     async def send(self, request: WebhookRequest, *, timeout_s: float, max_bytes: int) -> WebhookAnswer:
         self.asked.append(request)
+        self.timeouts.append(timeout_s)
         await asyncio.sleep(self.delay_s)
         left = self.answers.get(request.url.called)
         if left is None:

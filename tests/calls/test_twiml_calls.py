@@ -142,7 +142,7 @@ def test_streams_are_started_and_stopped_and_outlive_their_document(tmp_path: Pa
             stage.serve("second", "<Say>forked</Say><Stop><Stream name='tap'/></Stop><Pause length='9'/>")
             await stage.call()
             (fork,) = stage.fake.sent("fork")
-            assert (fork["target"].host, fork["target"].tracks) == ("a.test", ("inbound", "outbound"))
+            assert (fork["target"].endpoints[0].host, fork["target"].tracks) == ("a.test", ("inbound", "outbound"))
             assert fork["target"].parameters == (("k", "v"),)
             assert stage.fake.sent("stop_fork") == []
             await stage.heard()

@@ -10,6 +10,7 @@ from bridgetap.twiml.events import DocumentFetched
 from bridgetap.webhooks import WebhookFailed, WebhookRequest, WebhookUrl
 
 from .exchange import Exchange
+from .fetch_rules import FetchRules
 from .ledger import CallEntry
 from .status_reports import status_callback
 from .voice_request import voice_parameters
@@ -26,18 +27,29 @@ class Documents:
         self._notified = 0
 
     async def fetch(self, effect: FetchDocument) -> DocumentFetched:
-        """Never raises: no answer is an answer too."""
+        """Never raises: no answer is an answer too. Asked for again where the URL's fragment says so."""
+        rules = FetchRules.of(effect.url, timeout_s=self._exchange.document_timeout_s)
+        clock, token = self._exchange.ledger.clock, self._exchange.ledger.token()
+        until = clock.monotonic() + rules.total_s
+        fetched = await self._once(effect, token, rules, timeout_s=rules.answer_s)
+        for _ in range(rules.retries):
+            left = until - clock.monotonic()
+            if left <= 0 or not rules.retries_after(status=fetched.status, code=fetched.code):
+                break
+            fetched = await self._once(effect, token, rules, timeout_s=min(rules.answer_s, left))
+        return fetched
+
+    async def _once(self, effect: FetchDocument, token: str, rules: FetchRules, *, timeout_s: float) -> DocumentFetched:
         try:
             request = WebhookRequest(
                 url=WebhookUrl.parse(effect.url),
                 method=effect.method,
                 parameters=self._parameters(effect.parameters),
-                token=self._exchange.ledger.token(),
+                token=token,
+                connect_s=rules.connect_s,
                 cookies=self._cookies,
             )
-            answer = await self._exchange.webhooks.send(
-                request, timeout_s=self._exchange.document_timeout_s, max_bytes=effect.max_bytes
-            )
+            answer = await self._exchange.webhooks.send(request, timeout_s=timeout_s, max_bytes=effect.max_bytes)
         except WebhookFailed as failed:
             return DocumentFetched(effect=effect.id, status=0, error=failed.reason, code=failed.code or 0)
         except InvalidInput as invalid:

@@ -40,6 +40,7 @@ class WebhookRequest:
     method: Method = "POST"
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     token: str = ""  # for I-Twilio-Idempotency-Token: the same each time this request is tried
+    connect_s: float | None = None  # how long the connection may take; None: as the client says
     cookies: httpx.Cookies | None = field(default=None, repr=False, compare=False)  # kept here; None: none are
 
 
@@ -75,7 +76,8 @@ class WebhookClient:
         shown = request.url.shown
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._follow(request, min(self._connect_timeout_s, timeout_s), max_bytes)
+                connect_s = self._connect_timeout_s if request.connect_s is None else request.connect_s
+                return await self._follow(request, min(connect_s, timeout_s), max_bytes)
         except TimeoutError:
             raise WebhookFailed(shown, f"did not answer within {timeout_s:g} s", code=TIMED_OUT) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
