@@ -37,6 +37,12 @@ GOOD = [
     ("headers", '{"X-Tenant": "42", "X-B": ""}', (("X-Tenant", "42"), ("X-B", ""))),
     ("bearer_token", "abc.DEF-1_2~+/==", "abc.DEF-1_2~+/=="),
     ("certificate_pins", f"{PIN_TEXT} {PIN_TEXT[7:]}", (PIN, PIN)),
+    ("format", "l16-24000", "l16-24000"),
+    ("channels", "mixed", "mixed"),
+    ("framing", "binary", "binary"),
+    ("frame_ms", "200", 200),
+    ("wall_clock", "true", True),
+    ("events", "hold dtmf hold", ("hold", "dtmf")),
 ]
 
 BAD = [
@@ -56,6 +62,13 @@ BAD = [
     ("headers", '{"X-Twilio-Signature": "1"}', "belongs to the handshake itself"),
     ("bearer_token", "two words", "must be a bearer token"),
     ("certificate_pins", "sha256/short", "a pin must be"),
+    ("format", "opus", "must be one of mulaw, alaw, l16-8000, l16-16000, l16-24000"),
+    ("channels", "left", "must be one of separate, stereo, mixed"),
+    ("frame_ms", "30", "must be 20 to 200 in steps of 20"),
+    ("frame_ms", "0", "must be 20 to 200 in steps of 20"),
+    ("frame_ms", "-20", "must be 20 to 200"),
+    ("frame_ms", "220", "must be 20 to 200"),
+    ("events", "dtmf ring", "must be some of dtmf, hold, participant"),
 ]
 
 

@@ -12,6 +12,7 @@ from bridgetap.engine.fake import FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow import StreamUrl
+from bridgetap.flow.stream_options import StreamOptions
 from bridgetap.ids import AccountSid, CallSid
 from bridgetap.store import StoreFull, StoreUnavailable, StreamRecord
 from bridgetap.streams import CallStreams, Hold, Participant, StreamParts, StreamPolicy, StreamRequest, Streams
@@ -120,8 +121,8 @@ async def test_what_the_core_is_told(desk: Desk) -> None:
 
 @virtual
 async def test_a_stream_is_told_the_events_it_asked_for(desk: Desk) -> None:
-    await desk.start("all", events=("dtmf", "hold", "participant"))
-    await desk.start("holds", events=("hold",))
+    await desk.start("all", options=StreamOptions.of(events=("dtmf", "hold", "participant")))
+    await desk.start("holds", options=StreamOptions.of(events=("hold",)))
     await desk.start("none")
     every, holds, _ = desk.leg.forks
     desk.call.tell(Hold(track="outbound", held=True))
@@ -143,6 +144,23 @@ async def test_a_stream_is_told_the_events_it_asked_for(desk: Desk) -> None:
         ("hold",),
         (),
     ]
+
+
+@virtual
+async def test_the_shape_that_was_asked_for_goes_to_the_core(desk: Desk) -> None:
+    shape = StreamOptions.of(
+        format="l16-16000", channels="stereo", framing="binary", frame_ms=100, wall_clock=True, events=("hold",)
+    )
+    await desk.start("plain", tracks=("inbound",))
+    await desk.start("shaped", tracks=("inbound", "outbound"), options=shape)
+    await desk.start("alone", tracks=("outbound",), options=shape)
+    plain, shaped, alone = (
+        (one.format, one.channels, one.framing, one.frame_ms, one.wall_clock, one.events)
+        for one in desk.leg.forks.values()
+    )
+    assert plain == ("mulaw", "separate", "json", 20, False, ())
+    assert shaped == ("l16-16000", "stereo", "binary", 100, True, ("hold",))
+    assert alone[1] == "separate", "where a configuration asks for stereo, one track has nothing to go with"
 
 
 @virtual

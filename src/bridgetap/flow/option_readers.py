@@ -63,6 +63,29 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def steps(low: int, high: int, step: int) -> Callable[[str], int]:
+    """A whole number within limits that can be reached in steps."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) not in range(low, high + 1, step):
+            raise ValueError(f"must be {low} to {high} in steps of {step}")
+        return int(text)
+
+    return read
+
+
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    """Some of these words, white space between them."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = dict.fromkeys(text.split())
+        if not found.keys() <= set(words):
+            raise ValueError(f"must be some of {', '.join(words)}, blanks between them")
+        return tuple(found)
+
+    return read
+
+
 def read_urls(text: str) -> tuple[StreamUrl, ...]:
     """wss:// URLs, white space between them."""
     try:
@@ -131,6 +154,12 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "headers": read_headers,
         "bearer_token": read_token,
         "certificate_pins": read_pins,
+        "format": one_of("mulaw", "alaw", "l16-8000", "l16-16000", "l16-24000"),
+        "channels": one_of("separate", "stereo", "mixed"),
+        "framing": one_of("json", "binary"),
+        "frame_ms": steps(20, 200, 20),
+        "wall_clock": flag,
+        "events": some_of("dtmf", "hold", "participant"),
     }
 )
 SECRET = frozenset({"headers", "bearer_token"})

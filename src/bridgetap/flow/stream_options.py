@@ -16,6 +16,10 @@ from .stream_url import StreamUrl
 
 Overflow: TypeAlias = Literal["skip-to-live", "drop-oldest", "close"]
 CaptureFrom: TypeAlias = Literal["open", "create"]
+Format: TypeAlias = Literal["mulaw", "alaw", "l16-8000", "l16-16000", "l16-24000"]
+Channels: TypeAlias = Literal["separate", "stereo", "mixed"]
+Framing: TypeAlias = Literal["json", "binary"]
+StreamEvent: TypeAlias = Literal["dtmf", "hold", "participant"]
 
 TWILIO_MAX_LAG_MS = 5000  # our figure: Twilio's is not documented
 HIDDEN = "***"
@@ -35,6 +39,12 @@ class StreamOptions:
     headers: Headers = field(default=(), repr=False)  # more of the handshake
     bearer_token: str = field(default="", repr=False)
     certificate_pins: tuple[bytes, ...] = ()  # SHA-256 of the public keys its certificate may have
+    format: Format = "mulaw"
+    channels: Channels = "separate"  # the others need both tracks
+    framing: Framing = "json"
+    frame_ms: int = 20
+    wall_clock: bool = False  # in every frame
+    events: tuple[StreamEvent, ...] = ()  # told between the audio
     given: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @classmethod
@@ -52,6 +62,11 @@ class StreamOptions:
             changes["headers"] = (*(pair for pair in defaults.headers if pair[0].lower() not in ours), *self.headers)
         return replace(defaults, **changes, given=self.given | defaults.given)
 
+    def without_extensions(self) -> Self:
+        """The same connection, with nothing on the wire that Twilio does not have."""
+        changes = {name: getattr(TWILIO, name) for name in ON_THE_WIRE}
+        return replace(self, **changes)
+
     @property
     def lag_bound_ms(self) -> int:
         """How far the far end may be behind."""
@@ -66,6 +81,7 @@ class StreamOptions:
 
 
 TWILIO = StreamOptions()  # nothing of ours
+ON_THE_WIRE = ("format", "channels", "framing", "frame_ms", "wall_clock", "events")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(StreamOptions) if f.name in READERS)
 
 

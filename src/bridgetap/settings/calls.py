@@ -9,6 +9,10 @@ from .values import CallbackUrl, Cidr, CommaList, FilePath, HttpUrl
 
 Overflow: TypeAlias = Literal["skip-to-live", "drop-oldest", "close"]
 CaptureFrom: TypeAlias = Literal["open", "create"]
+Format: TypeAlias = Literal["mulaw", "alaw", "l16-8000", "l16-16000", "l16-24000"]
+Channels: TypeAlias = Literal["separate", "stereo", "mixed"]
+Framing: TypeAlias = Literal["json", "binary"]
+Events: TypeAlias = Annotated[tuple[Literal["dtmf", "hold", "participant"], ...], CommaList]
 
 
 class CallsSettings(Section):
@@ -66,6 +70,18 @@ class StreamsSettings(Section):
     )
     capture_from: CaptureFrom = Field(
         default="open", description="Fork audio from the opened connection on, or from the widget on (sent as a burst)."
+    )
+    format: Format = Field(
+        default="mulaw", description="Coding of the audio: `mulaw`, `alaw`, `l16-8000`, `l16-16000`, `l16-24000`."
+    )
+    channels: Channels = Field(
+        default="separate", description="Both tracks `separate`, or where both are asked for `stereo` or `mixed`."
+    )
+    framing: Framing = Field(default="json", description="Audio as `json`, or `binary` behind a header of 32 bytes.")
+    frame_ms: int = Field(default=20, ge=20, le=200, multiple_of=20, description="Audio in each frame.")
+    wall_clock: bool = Field(default=False, description="Stamp every frame and event with the time of day.")
+    events: Events = Field(
+        default=(), description="What streams are told between the audio: `dtmf`, `hold`, `participant`."
     )
     status_callback: CallbackUrl | None = Field(
         default=None, description="Where the life of streams that name no callback is told, such as a widget's."

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from .base import Section, broken
-from .calls import CaptureFrom, Overflow
+from .calls import CaptureFrom, Channels, Events, Format, Framing, Overflow
 from .values import CommaList, FilePath
 
 _PATTERN = re.compile(r"wss://[^\s/?#@*]+(?:/[^\s?#*]*\*?)?")
@@ -75,6 +75,12 @@ class StreamOptionsSettings(Section):
     max_lag_ms: int | None = Field(default=None, ge=200, le=300_000, description="As in `[streams]`.")
     overflow: Overflow | None = Field(default=None, description="As in `[streams]`.")
     capture_from: CaptureFrom | None = Field(default=None, description="As in `[streams]`.")
+    format: Format | None = Field(default=None, description="As in `[streams]`.")
+    channels: Channels | None = Field(default=None, description="As in `[streams]`.")
+    framing: Framing | None = Field(default=None, description="As in `[streams]`.")
+    frame_ms: int | None = Field(default=None, ge=20, le=200, multiple_of=20, description="As in `[streams]`.")
+    wall_clock: bool | None = Field(default=None, description="As in `[streams]`.")
+    events: Events | None = Field(default=None, description="As in `[streams]`.")
 
     @model_validator(mode="after")
     def _files_can_be_used(self) -> "StreamOptionsSettings":

@@ -9,7 +9,7 @@ from .callbacks import LastWords
 from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
-from .news import Hold, Participant, StreamEvent, StreamNews
+from .news import Hold, Participant, StreamNews
 from .policy import StreamPolicy, StreamServer, UrlPattern
 from .ports import Notifier, StreamRecords
 
@@ -24,7 +24,6 @@ __all__ = [
     "Notifier",
     "Participant",
     "State",
-    "StreamEvent",
     "StreamNews",
     "StreamParts",
     "StreamPolicy",

@@ -20,6 +20,7 @@ from bridgetap.engine import (
 )
 from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Transport
+from bridgetap.flow.stream_options import StreamEvent
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
 from bridgetap.store import Level, StoreFull, StoreRefused, StreamRecord
@@ -29,7 +30,7 @@ from .callbacks import stream_ended, stream_started
 from .life import End, EndReason, State, Step, advance
 from .messages import STREAM_FAILED, code_of, warning_of, words_of
 from .names import Named, Names, StreamRequest
-from .news import StreamEvent, StreamNews, body_of, event_of
+from .news import StreamNews, body_of, event_of
 from .policy import StreamPolicy
 from .ports import Callbacks, Notifier, Sealed, StreamRecords
 from .websocket import Sign, fork_target, required_url
@@ -174,7 +175,7 @@ class CallStreams:
         )
         named = self._names.claim(request, sid, bidirectional=bidirectional)
         status = request.status or parts.policy.status
-        fork = _Fork(named=named, record=self._new_record(named, request, status), status=status, events=request.events)
+        fork = _Fork(named=named, record=self._new_record(named, request, status), status=status, events=target.events)
         self._forks[sid] = fork
         if bidirectional:
             fork.over = asyncio.get_running_loop().create_future()

@@ -10,8 +10,6 @@ from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import SiprecSid, StreamSid
 from bridgetap.webhooks import StatusCallback
 
-from .news import StreamEvent
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRequest:
@@ -24,7 +22,6 @@ class StreamRequest:
     tracks: tuple[Track, ...] = ("inbound",)
     parameters: tuple[tuple[str, str], ...] = ()
     status: StatusCallback | None = None  # None: `StreamPolicy.status`
-    events: tuple[StreamEvent, ...] = ()  # told between the audio
     options: StreamOptions = TWILIO
 
 

@@ -5,12 +5,11 @@ Only streams that asked for an event hear of it. The keys a party presses are to
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from bridgetap.flow.effects import Track
+from bridgetap.flow.stream_options import StreamEvent
 from bridgetap.ids import CallSid
-
-StreamEvent: TypeAlias = Literal["dtmf", "hold", "participant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

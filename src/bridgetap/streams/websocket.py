@@ -34,7 +34,7 @@ def fork_target(
     url = required_url(request)
     options = policy.options(request.options, url)
     if bidirectional:  # what the far end says cannot be taken up where it broke off
-        options = replace(options, resume=False, capture_from="open")
+        options = replace(options.without_extensions(), resume=False, capture_from="open")
     urls = (url, *(other for other in options.fallback_urls if other != url))
     return ForkTarget(
         stream_sid=sid,
@@ -48,7 +48,12 @@ def fork_target(
         capture_from=options.capture_from,
         bidirectional=bidirectional,
         strict_messages=policy.strict_messages,
-        events=request.events,
+        events=options.events,
+        format=options.format,
+        channels=options.channels if len(request.tracks) > 1 else "separate",
+        framing=options.framing,
+        frame_ms=options.frame_ms,
+        wall_clock=options.wall_clock,
         resume=options.resume,
         resume_overlap_ms=options.resume_overlap_ms,
         ring_ms=options.ring_ms,
