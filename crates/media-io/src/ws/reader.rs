@@ -94,12 +94,16 @@ impl FrameReader {
     }
 
     /// Read `bytes`, appending to `heard`. What was heard before an error stands. After a close
-    /// frame the rest is ignored (RFC 6455 §5.5.1).
-    pub(crate) fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Violation> {
+    /// frame or an error the rest is ignored (RFC 6455 §5.5.1, §7.1.7).
+    pub(crate) fn feed(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Violation> {
+        let read = self.read(bytes, heard);
+        if read.is_err() {
+            self.state = State::Closed;
+        }
+        read
+    }
+
+    fn read(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Violation> {
         while !bytes.is_empty() {
             match &mut self.state {
                 State::Header {

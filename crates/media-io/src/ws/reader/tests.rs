@@ -157,6 +157,20 @@ proptest! {
     }
 
     #[test]
+    fn a_server_that_goes_on_after_an_error_is_not_read(
+        start in prop_oneof![Just(vec![0x82, 0x7f, 0x40, 0, 0, 0, 0, 0, 0, 0]), prop::collection::vec(any::<u8>(), 0..40)],
+        more in prop::collection::vec(any::<u8>(), 1..40),
+    ) {
+        let mut reader = FrameReader::new();
+        let mut heard = Vec::new();
+        if reader.feed(&start, &mut heard).is_err() {
+            let until_then = heard.clone();
+            prop_assert_eq!(reader.feed(&more, &mut heard), Ok(()));
+            prop_assert_eq!(heard, until_then);
+        }
+    }
+
+    #[test]
     fn texts_are_kept_whole_where_they_are_wanted_however_they_are_cut(
         messages in prop::collection::vec((any::<bool>(), prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..4)), 1..5),
         cut in 1usize..50,
