@@ -49,6 +49,10 @@ def test_a_stream_is_started_with_all_that_was_said(
         "a=1",
         "--parameter",
         "b=x=y",
+        "--option",
+        "frame_ms=100",
+        "--option",
+        "events=dtmf hold",
     ]
     assert run(server, monkeypatch, *words, "--status-callback", "https://a.example/", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"sid": STREAM, "status": "in-progress"}
@@ -65,14 +69,18 @@ def test_a_stream_is_started_with_all_that_was_said(
         "Parameter1.Value": "1",
         "Parameter2.Name": "b",
         "Parameter2.Value": "x=y",
+        "FrameMs": "100",
+        "Events": "dtmf hold",
     }
 
 
-def test_a_parameter_without_a_value_is_wrong_use(
+@pytest.mark.parametrize("words", [("--parameter", "a"), ("--option", "format"), ("--option", "colour=red")])
+def test_half_a_parameter_or_an_unknown_option_is_wrong_use(
     server: Pretend,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, str],
 ) -> None:
-    assert run(server, monkeypatch, "start", CALL, URL, "--parameter", "a") == 2
+    assert run(server, monkeypatch, "start", CALL, URL, *words) == 2
     assert server.asked == []
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridgetap.flow.stream_options import NAMES, pascal
+
 from .config import ConfigOption
 from .remote import Server
 
@@ -33,6 +35,10 @@ def start(
         list[str] | None,
         typer.Option("--parameter", metavar="KEY=VALUE", help="Arrives in start.customParameters; may be repeated."),
     ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="NAME=VALUE", help="What is not Twilio's: format=l16-16000; may be repeated."),
+    ] = None,
     status_callback: Annotated[
         str | None, typer.Option(metavar="URL", help="Told when the stream starts, stops and fails.")
     ] = None,
@@ -53,6 +59,8 @@ def start(
       bridgetap stream start CA… wss://media.example.com/in --name tap
       bridgetap stream start CA… wss://media.example.com/in --track both_tracks \\
           --parameter tenant=42
+      bridgetap stream start CA… wss://media.example.com/in --track both_tracks \\
+          --option channels=stereo --option format=l16-16000
 
     \b
     Exit codes
@@ -69,10 +77,13 @@ def start(
     )
     form = {key: value for key, value in given if value is not None}
     for number, pair in enumerate(parameters or (), 1):
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise typer.BadParameter(f"{key!r}: must be KEY=VALUE", param_hint="--parameter")
+        key, value = _pair(pair, "--parameter")
         form |= {f"Parameter{number}.Name": key, f"Parameter{number}.Value": value}
+    for pair in options or ():
+        key, value = _pair(pair, "--option")
+        if key not in NAMES:
+            raise typer.BadParameter(f"{key!r}: must be one of {', '.join(NAMES)}", param_hint="--option")
+        form[pascal(key)] = value
     made = Server.find(config).post(f"Calls/{quote(call, safe='')}/Streams.json", form, member="sid")
     typer.echo(json.dumps(made) if as_json else made["sid"])
 
@@ -131,6 +142,13 @@ def list_streams(
     else:
         for stream in found:
             typer.echo("\t".join(_printable(stream.get(column)) for column in COLUMNS))
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise typer.BadParameter(f"{key!r}: must be KEY=VALUE", param_hint=option)
+    return key, value
 
 
 def _show(found: list[dict[str, Any]]) -> None:
