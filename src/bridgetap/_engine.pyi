@@ -523,6 +523,11 @@ class Leg:
     def bridge(self, other: Leg) -> None:
         """Relay audio and DTMF both ways with `other` until `unbridge` or the end of either."""
 
+    def exchange(self, other: Leg) -> None:
+        """Exchange far ends with `other`: each party's address, codec, port and numbers go over to
+        the other handle, between two packets. Bridges, forks, recordings and prompts stay. `rtp_port`
+        and `ssrc` go on to name what a handle was opened with."""
+
     def unbridge(self) -> None: ...
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> int:
         """RFC 4733 events (in-band tones where none was negotiated); `w` waits 500 ms. `PlayEnded` follows."""

@@ -9,7 +9,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bridgetap.calls import CallLimits, Calls, Exchange, FlowBook, Ledger, MediaAddresses, Registrar, Router, Trunks
+from bridgetap.calls import (
+    CallLimits,
+    Calls,
+    Exchange,
+    FlowBook,
+    Ledger,
+    MediaAddresses,
+    Registrar,
+    Router,
+    TransferPolicy,
+    Trunks,
+)
 from bridgetap.calls.registrar import Binding
 from bridgetap.engine import (
     CallAcked,
@@ -21,10 +32,12 @@ from bridgetap.engine import (
     DtmfPressed,
     FlowId,
     IncomingCall,
+    RegisterReceived,
     ReofferAnswered,
     ReofferReceived,
     RequestId,
     RequestReceived,
+    Response,
 )
 from bridgetap.engine.fake import Command, FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock
@@ -185,6 +198,7 @@ class Stage:
         answer: str = "at-once",
         trunks: Sequence[dict[str, Any]] = ({"name": "carrier"},),
         limits: CallLimits | None = None,
+        transfers: TransferPolicy | None = None,
     ) -> None:
         path = folder / "flow.json"
         trigger = {"name": "Trigger", "type": "trigger", "transitions": [{"event": "incomingCall", "next": "one"}]}
@@ -234,6 +248,7 @@ class Stage:
             callbacks=self.told,
             sealed=self.told,
             addresses=MediaAddresses(clock=clock),
+            transfers=transfers or TransferPolicy(),
         )
         self.calls = Calls(
             exchange=self.exchange,
@@ -242,6 +257,7 @@ class Stage:
             limits=limits or CallLimits(),
         )
         self._requests = count(7001)
+        self._answered: set[int | None] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Stage"]:
@@ -331,7 +347,14 @@ class Stage:
         self.fake.push(ReofferAnswered(dialog=DialogId(dialog), status=status, reason="", body=body))
         await self.settle()
 
-    async def requests(self, dialog: int, method: str, content_type: str = "", body: bytes = b"") -> Command:
+    async def requests(
+        self,
+        dialog: int,
+        method: str,
+        content_type: str = "",
+        body: bytes = b"",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Command:
         """A request inside the call; returns how it was answered."""
         request = RequestId(next(self._requests))
         self.fake.push(
@@ -339,13 +362,61 @@ class Stage:
                 dialog=DialogId(dialog),
                 request=request,
                 method=method,
-                headers=[],
+                headers=list(headers),
                 content_type=content_type,
                 body=body,
             )
         )
         await self.settle()
         return next(command for command in self.fake.sent("respond") if command.of == request)
+
+    async def refers(self, dialog: int, to: str, *more: tuple[str, str], cseq: int = 7) -> int:
+        """A REFER; returns the status it was answered with."""
+        headers = [("CSeq", f"{cseq} REFER"), ("Refer-To", to), *more]
+        answer = await self.requests(dialog, "REFER", headers=headers)
+        return int(answer["status"])
+
+    async def notified(self, dialog: int) -> list[str]:
+        """Answer every NOTIFY that this dialog was sent until now; what they all said, in order."""
+        while pending := [c for c in self._notifies() if c.of not in self._answered]:
+            for command in pending:
+                self._answered.add(command.of)
+                self.fake.push(
+                    Response(
+                        request=RequestId(command.of or 0),
+                        status=200,
+                        reason="",
+                        headers=[],
+                        body=b"",
+                        flow=FlowId(1),
+                        local="",
+                        source="",
+                    )
+                )
+            await self.settle()
+        return [command["body"].decode().strip() for command in self._notifies() if command["dialog"] == dialog]
+
+    def _notifies(self) -> list[Command]:
+        return [command for command in self.fake.sent("request") if command["method"] == "NOTIFY"]
+
+    def registers(self, user: str, contact: str = "sip:phone@198.51.100.9") -> None:
+        """A phone of a user's, over connection 9."""
+        answer = self.registrar.register(
+            RegisterReceived(
+                request=RequestId(next(self._requests)),
+                user=user,
+                to=f"<sip:{user}@pbx.example>",
+                contacts=[f"<{contact}>"],
+                expires=600,
+                call_id=f"register-{user}",
+                cseq=1,
+                headers=[],
+                transport="udp",
+                source="198.51.100.9:5060",
+                flow=FlowId(9),
+            )
+        )
+        assert answer.status == 200
 
     async def presses(self, leg: int, digit: str) -> None:
         self.fake.push(DtmfPressed(leg=self.leg(leg).id, digit=digit, duration_ms=100, inband=False))

@@ -332,7 +332,7 @@ def test_keys_in_rtp_are_relayed_by_the_core_alone(tmp_path: Path) -> None:
         ("INFO", "application/dtmf-relay", b"Signal=banana", 400),
         ("INFO", "", b"", 200),
         ("INFO", "application/media_control+xml", b"<x/>", 415),
-        ("REFER", "", b"", 603),
+        ("REFER", "", b"", 400),
         ("NOTIFY", "", b"", 489),
         ("MESSAGE", "text/plain", b"hi", 405),
         ("PUBLISH", "", b"", 501),

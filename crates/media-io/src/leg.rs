@@ -92,20 +92,27 @@ impl LegHandle {
     /// # Errors
     /// The same leg twice, or a thread that takes no orders.
     pub fn bridge(&self, other: &LegHandle) -> Result<(), MediaError> {
-        let _leave = self.inner.leave()?;
         let (leg, other_id) = (self.leg.id, other.leg.id);
-        if leg == other_id || !Arc::ptr_eq(&self.inner, &other.inner) {
-            return Err(MediaError::Value {
-                place: "bridge",
-                value: other_id.0.to_string(),
-                rule: "must be another leg of the same media",
-            });
-        }
-        let order = Order::Shard(Command::Bridge {
+        let order = Command::Bridge {
             leg,
             other: other_id,
-        });
-        self.leg.join(&other.leg, &self.inner.threads, order)
+        };
+        self.together("bridge", other, order)
+    }
+
+    /// Exchange far ends with `other`: address, codec, port and numbers of each party go to the
+    /// other handle; bridges, forks, recordings and prompts stay. [`rtp_port`](Self::rtp_port) and
+    /// [`ssrc`](Self::ssrc) go on to name what each handle was opened with.
+    ///
+    /// # Errors
+    /// The same leg twice, or a thread that takes no orders.
+    pub fn exchange(&self, other: &LegHandle) -> Result<(), MediaError> {
+        let (leg, other_id) = (self.leg.id, other.leg.id);
+        let order = Command::Exchange {
+            leg,
+            other: other_id,
+        };
+        self.together("exchange", other, order)
     }
 
     /// End the bridge.
@@ -239,6 +246,25 @@ impl LegHandle {
     fn start(&self, command: Command) -> Result<(), MediaError> {
         let _leave = self.inner.leave()?;
         self.leg.start(&self.inner.threads, Order::Shard(command))
+    }
+
+    /// An order about two legs, given on the thread that both are on then.
+    fn together(
+        &self,
+        place: &'static str,
+        other: &LegHandle,
+        order: Command,
+    ) -> Result<(), MediaError> {
+        let _leave = self.inner.leave()?;
+        if self.leg.id == other.leg.id || !Arc::ptr_eq(&self.inner, &other.inner) {
+            return Err(MediaError::Value {
+                place,
+                value: other.leg.id.0.to_string(),
+                rule: "must be another leg of the same media",
+            });
+        }
+        self.leg
+            .join(&other.leg, &self.inner.threads, Order::Shard(order))
     }
 
     fn end(&self, command: Command) {

@@ -27,6 +27,16 @@ pub enum Command {
         /// The other.
         other: LegId,
     },
+    /// Let two legs of this shard exchange their far ends: who was at the other end of one is
+    /// at the end of the other from this moment on, with address, codec, source and numbers.
+    /// Bridges, forks, recordings and what is played stay where they are: they follow the call,
+    /// not the party.
+    Exchange {
+        /// One leg.
+        leg: LegId,
+        /// The other.
+        other: LegId,
+    },
     /// End the bridge this leg is in.
     Unbridge {
         /// Which leg.

@@ -137,6 +137,30 @@ impl Leg {
         self.wake(now);
     }
 
+    /// Exchange who is at the other end: everything that belongs to the party and not to its
+    /// place in the call. Between two packets; the timelines of both places go on.
+    pub fn exchange(&mut self, other: &mut Self, now: Instant) {
+        use std::mem::swap;
+        swap(&mut self.agreed, &mut other.agreed);
+        swap(&mut self.lock, &mut other.lock);
+        swap(&mut self.reception, &mut other.reception);
+        swap(&mut self.ear, &mut other.ear);
+        swap(&mut self.keys, &mut other.keys);
+        swap(&mut self.out, &mut other.out);
+        swap(&mut self.mouth, &mut other.mouth);
+        swap(&mut self.reports, &mut other.reports);
+        swap(&mut self.silent_since, &mut other.silent_since);
+        swap(&mut self.refused, &mut other.refused);
+        swap(&mut self.malformed, &mut other.malformed);
+        self.taps.exchange_parties(&mut other.taps);
+        for leg in [self, other] {
+            leg.out.break_off();
+            let inband = leg.agreed.as_ref().is_some_and(Agreed::listens_inband);
+            leg.taps.listen_inband(now, inband);
+            leg.wake(now);
+        }
+    }
+
     /// When this leg wants `handle_timeout`.
     pub fn next_timeout(&self) -> Option<Instant> {
         let forks_and_timelines = self.taps.next_timeout();

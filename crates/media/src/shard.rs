@@ -251,6 +251,14 @@ impl Shard {
         self.settle(now, id);
     }
 
+    /// Would [`Command::Exchange`] do anything? Who drives this shard exchanges their sockets
+    /// along with them.
+    #[must_use]
+    pub fn can_exchange(&self, one: LegId, other: LegId) -> bool {
+        let open = |id| self.legs.get(&id).is_some_and(|leg| !leg.closed);
+        one != other && open(one) && open(other)
+    }
+
     /// Live legs, closed ones whose forks still drain not included.
     #[must_use]
     pub fn leg_count(&self) -> usize {

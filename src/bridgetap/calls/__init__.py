@@ -17,6 +17,7 @@ from .routing import Router
 from .service import CallLimits, Calls
 from .status_reports import LastWords
 from .tones import Prompter
+from .transfer_policy import TransferPolicy
 from .trunks import Reachable, Registration, Trunk, Trunks
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Registration",
     "Router",
     "SipUri",
+    "TransferPolicy",
     "Trunk",
     "Trunks",
     "Voice",

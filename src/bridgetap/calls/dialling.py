@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import structlog
 
-from bridgetap.engine import PromptId
 from bridgetap.errors import BridgetapError, InvalidInput, ProviderError
 from bridgetap.flow.effects import DialTarget
 from bridgetap.flow.events import DialResult, DialStatus
@@ -16,15 +15,16 @@ from bridgetap.ids import CallSid
 from bridgetap.store import StoreFull
 from bridgetap.twiml.effects import DialledParty, DialWithOptions
 
-from .bridge import Bridge
+from .conversation import Conversation
 from .exchange import Exchange
 from .ledger import EndedAs, final_status
-from .leg_states import EarlyMedia, Ended, Notice, Pressed, Ringing
 from .parties import Parties, Party
 from .reaching import Declined, Reach, Reached, rank_of
 from .ringing import NO_WAY, Ring
 from .routing import Branch
 from .tones import Tone
+from .transfer import TransferDesk
+from .waiting import Waiting
 
 CANNOT_DIAL = 13224  # Twilio: not a number that can be dialled
 HANG_UP_KEY = "*"
@@ -50,14 +50,11 @@ class Dialling:
         self._dial = effect.dial
         self._caller = caller
         self._caller_id = caller_id
-        self._open_audio = open_audio
         self._parties = parties
         self._exchange = exchange
         self._ledger = exchange.ledger
         self._left = asyncio.Event()
-        self._tone: Tone | None = None
-        self._tone_plays = False
-        self._bridge: Bridge | None = None
+        self._waiting = Waiting(caller, begins=open_audio)
         self._error_code = 0
         self._log = structlog.get_logger(__name__).bind(call_sid=caller.sid)
 
@@ -72,8 +69,8 @@ class Dialling:
         result = DialResult(status="failed")
         try:
             for reaches in self._turns():
-                if self._tone is None:
-                    self._tone = await self._ringing_tone()
+                if self._waiting.tone is None:
+                    self._waiting.tone = await self._ringing_tone()
                 outcome = await self._first_there(reaches)
                 if isinstance(outcome, Party):
                     return await self._talk(outcome)
@@ -83,10 +80,9 @@ class Dialling:
                     result = DialResult(status=outcome, call_sid=reaches[0].sid)
                 if self._left.is_set():
                     break
-                self._part()  # from its early media
+                self._waiting.part()  # from its early media
         finally:
-            self._stop_tone()
-            self._part()
+            self._waiting.stop()
         return result if result.call_sid else replace(result, error_code=self._error_code)
 
     # -- ringing --
@@ -97,7 +93,7 @@ class Dialling:
         turns = ([target] for target in targets) if self._effect.sequential else [list(targets)]
         for turn in turns:
             reaches = [reach for target in turn if (reach := self._prepare(*target)) is not None]
-            self._alone = len(reaches) == 1
+            self._waiting.alone = len(reaches) == 1
             if reaches:
                 yield reaches
 
@@ -136,8 +132,8 @@ class Dialling:
             self._warn(CANNOT_DIAL, str(error))
             return None
         named = [_with_parameters(branch, options.parameters) for branch in branches]
-        ring = Ring(parties=self._parties, entry=entry, branches=named, watcher=self._heard)
-        return Reach(ring, options=options, exchange=self._exchange, picked_up=self._picked_up)
+        ring = Ring(parties=self._parties, entry=entry, branches=named, watcher=self._waiting.hear)
+        return Reach(ring, options=options, exchange=self._exchange, picked_up=self._waiting.goes_on)
 
     async def _first_there(self, reaches: list[Reach]) -> Party | Declined | DialStatus:
         best: Reached = NO_WAY
@@ -177,90 +173,33 @@ class Dialling:
             return given_up or "canceled"
         return final_status(best, answered=False, given_up=None)
 
-    def _heard(self, party: Party, notice: Notice) -> None:
-        match notice:
-            case EarlyMedia() if self._alone and self._bridge is None:
-                self._stop_tone()
-                self._open_audio()
-                self._bridge = Bridge(self._caller, party)
-            case Ringing() if self._bridge is None:
-                self._open_audio()
-                self._start_tone()
-            case Ended() if self._bridge is not None and party is self._bridge.other:
-                self._part()
-            case _:
-                pass
-
-    def _picked_up(self) -> None:
-        """Somebody will hear something that is not for the caller: who waits on."""
-        self._part()
-        self._open_audio()
-        self._start_tone()
-
     # -- talking --
 
     async def _talk(self, callee: Party) -> DialResult:
         if self._left.is_set() or callee.is_over:
             callee.hang_up()
             return DialResult(status="canceled" if self._left.is_set() else "completed", call_sid=callee.sid)
-        self._stop_tone()
+        bridge = self._waiting.stop(callee)
         self._caller.answer()
-        if self._bridge is None or self._bridge.other is not callee:
-            self._part()
-            self._bridge = Bridge(self._caller, callee)
-        self._bridge.reflect()
+        desk = TransferDesk(
+            parties=self._parties,
+            exchange=self._exchange,
+            caller_id=self._caller_id,
+            ring_tone=self._effect.ring_tone,
+            timeout_s=self._dial.timeout_s,
+            call_sid=self._caller.sid,
+        )
+        key = HANG_UP_KEY if self._effect.hangup_on_star else ""
+        talk = Conversation(caller=self._caller, callee=callee, bridge=bridge, desk=desk, hang_up_key=key)
         began = self._ledger.clock.monotonic()
         self._log.info("dial.bridged", callee_sid=callee.sid)
         try:
-            await self._until_over(callee)
+            await talk.run(limit_s=self._dial.time_limit_s)
         finally:
-            self._part()
-            callee.hang_up()
+            talk.callee.hang_up()
         duration_s = round(self._ledger.clock.monotonic() - began)
         self._log.info("dial.over", callee_sid=callee.sid, duration_s=duration_s)
         return DialResult(status="completed", call_sid=callee.sid, duration_s=duration_s)
-
-    async def _until_over(self, callee: Party) -> None:
-        """Until the callee or the caller hangs up, the caller's key ends it, or the time is up."""
-        over = asyncio.Event()
-
-        def heard(party: Party, notice: Notice) -> None:
-            match notice:
-                case Ended():
-                    over.set()
-                case Pressed() if self._effect.hangup_on_star and party is self._caller:
-                    if HANG_UP_KEY in notice.digits:
-                        over.set()
-                case _:
-                    pass
-
-        callee.watch(heard)
-        self._caller.watch(heard)
-        try:
-            async with asyncio.timeout(self._dial.time_limit_s):
-                await over.wait()
-        except TimeoutError:
-            self._log.info("dial.time_limit", time_limit_s=self._dial.time_limit_s)
-        finally:
-            callee.unwatch(heard)
-            self._caller.unwatch(heard)
-
-    # -- what the caller hears --
-
-    def _start_tone(self) -> None:
-        if self._tone is not None and not self._tone_plays and self._caller.leg.has_audio:
-            self._tone_plays = True
-            self._caller.leg.rtp.play([PromptId(self._tone.id)], loop=0)
-
-    def _stop_tone(self) -> None:
-        if self._tone_plays:
-            self._tone_plays = False
-            self._caller.leg.rtp.stop_play()
-
-    def _part(self) -> None:
-        if self._bridge is not None:
-            self._bridge.close()
-            self._bridge = None
 
     def _warn(self, code: int, message: str) -> None:
         self._ledger.notify(level="warning", code=code, message=f"dial: {message}", call_sid=self._caller.sid)

@@ -16,6 +16,7 @@ from .parties import Parties
 from .routing import Router
 from .status_reports import Sealed, StatusReports
 from .tones import Prompter
+from .transfer_policy import TransferPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Exchange:
     addresses: MediaAddresses
     codecs: tuple[Codec, ...] = CODECS
     document_timeout_s: float = FETCH_TIMEOUT_S
+    transfers: TransferPolicy = field(default_factory=TransferPolicy)
     options: Options = field(default_factory=Options)
 
     def parties(self) -> Parties:

@@ -9,7 +9,7 @@ _PLAIN = re.compile(rb"\s*([0-9A-Da-d*#]|1[01])\s*")
 _EVENTS = {b"10": "*", b"11": "#"}  # some write RFC 4733's event numbers
 
 REFUSALS = {  # method → status; OPTIONS, BYE, PRACK and CANCEL never get here
-    "REFER": 603,
+    "REFER": 603,  # of a call that is not up
     "NOTIFY": 489,  # RFC 6665 §8.3.2: there is no subscription
     "SUBSCRIBE": 489,
     "MESSAGE": 405,

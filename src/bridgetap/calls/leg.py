@@ -33,7 +33,7 @@ from bridgetap.engine import (
     RequestReceived,
     RtpTimedOut,
 )
-from bridgetap.errors import InvalidSdp
+from bridgetap.errors import InvalidInput, InvalidSdp
 from bridgetap.ids import CallSid
 from bridgetap.sdp import AgreedMedia
 
@@ -47,12 +47,14 @@ from .leg_states import (
     Notice,
     Played,
     Pressed,
+    Referred,
     Ringing,
     Silent,
     State,
     Step,
     advance,
 )
+from .referral import Referral
 from .routing import Destination
 from .session import Session, SessionParts
 
@@ -72,12 +74,15 @@ class Leg:
         self.dtmf_by_info = False
         self._core = core
         self._session = session
+        self._sink = sink
+        self._referrals = 0
+        self._refer_event = "refer"
         self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to the INVITE's offer
         self._awaits_answer_in_ack = False
         self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
         core.hear_dialog(dialog, lambda event: sink(self, event))
-        core.hear_leg(session.rtp.id, lambda event: sink(self, event))
+        self.take_rtp(session.rtp)
 
     @classmethod
     def incoming(cls, call: IncomingCall, *, core: Core, parts: SessionParts, sink: Sink) -> "Leg":
@@ -126,6 +131,11 @@ class Leg:
     def has_audio(self) -> bool:
         """Whether the far end hears us."""
         return self.state in (State.EARLY, State.UP)
+
+    @property
+    def is_up(self) -> bool:
+        """Answered, and not being left."""
+        return self.state is State.UP and not self._leaving
 
     @property
     def direction(self) -> Direction:
@@ -193,6 +203,39 @@ class Leg:
                 self._core.sip.request(method="INFO", dialog=self.dialog, body=body, content_type=kind)
         return None
 
+    def exchange_places(self, other: "Leg") -> None:
+        """Each takes over the RTP leg of the other, with the forks, bridge and prompts on it; both
+        far ends go on as before. `EngineError` where the core cannot."""
+        ours, theirs = self.rtp, other.rtp
+        ours.exchange(theirs)
+        self.take_rtp(theirs)
+        other.take_rtp(ours)
+
+    def take_rtp(self, rtp: LegHandle) -> None:
+        """The far end's audio is on that RTP leg from now on; see `exchange_places`."""
+        self._session.rtp = rtp
+        self._core.hear_leg(rtp.id, lambda event: self._sink(self, event))
+
+    def accept_referral(self, referral: Referral) -> None:
+        """202: it is tried; `notify` tells how it goes."""
+        self._referrals += 1
+        headers: Headers = [] if referral.reports else [("Refer-Sub", "false")]  # RFC 4488 §4
+        self._core.sip.respond(referral.request, status=202, headers=headers)
+        self._refer_event = "refer" if self._referrals == 1 else f"refer;id={referral.cseq}"
+
+    def refuse_referral(self, referral: Referral, status: int) -> None:
+        self._core.sip.respond(referral.request, status=status)
+
+    async def notify(self, *, state: str, fragment: str) -> None:
+        """How the last accepted REFER goes (RFC 3515 §2.4.5). Returns when it was answered."""
+        await self._core.request(
+            method="NOTIFY",
+            dialog=self.dialog,
+            headers=[("Event", self._refer_event), ("Subscription-State", state)],
+            body=fragment.encode(),
+            content_type="message/sipfrag;version=2.0",
+        )
+
     def close(self) -> None:
         """Close its audio: its forks end with `call-ended`. Twice is fine."""
         self._session.close()
@@ -219,6 +262,8 @@ class Leg:
             case ReofferAnswered():
                 self._reoffer_answered(event)
                 return []
+            case RequestReceived(method="REFER") if self.is_up:
+                return self._referred(event)
             case RequestReceived():
                 digits = answer_in_dialog(self._core.sip, event)
                 return [Pressed(digits=digits, relayed=False)] if digits else []
@@ -230,6 +275,14 @@ class Leg:
                 return [Silent(silent_ms=event.silent_ms)]
             case LegClosed() | RecordEnded():
                 return []
+
+    def _referred(self, event: RequestReceived) -> list[Notice]:
+        try:
+            return [Referred(referral=Referral.read(event))]
+        except InvalidInput as error:
+            self._log.info("leg.refer_unusable", error=str(error))
+            self._core.sip.respond(event.request, status=400)
+            return []
 
     def _progress(self, event: CallProgress) -> list[Notice]:
         if self.state is State.UP:

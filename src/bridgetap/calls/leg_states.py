@@ -8,6 +8,8 @@ from bridgetap.engine import Cause, PlayId
 from bridgetap.errors import BridgetapError
 from bridgetap.sdp import Direction
 
+from .referral import Referral
+
 
 class State(Enum):
     CALLING = "calling"  # an INVITE came or went; no audio yet
@@ -102,6 +104,13 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Referred:
+    """The far end asks that the other party talk to somebody else (REFER); it waits for an answer."""
+
+    referral: Referral
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """The leg is over."""
 
@@ -110,4 +119,4 @@ class Ended:
     reason: str
 
 
-Notice: TypeAlias = Ringing | EarlyMedia | Answered | Held | Pressed | Played | Silent | Ended
+Notice: TypeAlias = Ringing | EarlyMedia | Answered | Held | Pressed | Played | Silent | Referred | Ended

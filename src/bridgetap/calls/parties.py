@@ -14,13 +14,15 @@ from bridgetap.settings import Codec
 from .bodies import session_description
 from .ledger import CallEntry, Ledger
 from .leg import Leg, LegNews
-from .leg_states import Answered, EarlyMedia, Ended, Notice, Ringing, Silent, State
+from .leg_states import Answered, EarlyMedia, Ended, Notice, Referred, Ringing, Silent, State
 from .media_address import MediaAddress, MediaAddresses
+from .referral import Referral
 from .routing import Destination
 from .session import SessionParts
 from .trunks import Trunk
 
 RTP_TIMEOUT = 31953
+DECLINED = 603
 
 Watcher: TypeAlias = Callable[["Party", Notice], None]
 
@@ -31,21 +33,36 @@ class Party:
     `row` is the call's that it stands for, `entry` the same once it is sure that this leg is the call's.
     """
 
-    def __init__(self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        *,
+        row: CallEntry,
+        entry: CallEntry | None,
+        trunk: Trunk | None,
+        user: str | None = None,
+    ) -> None:
+        """`user`: whose registered phone it is."""
         self.leg = leg
         self.row = row
         self.entry = entry
+        self.user = user
+        self.sid = leg.sid
+        self.on_referral: Callable[[Party, Referral], None] | None = None
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
-        self._trunk = trunk
+        self.trunk = trunk
         self._watchers: list[Watcher] = []
-
-    @property
-    def sid(self) -> CallSid:
-        return self.leg.sid
+        self._successors: list[CallEntry] = []  # rows of those who took this place
+        self._keeps_place = False
+        self._withheld: Ended | None = None
 
     @property
     def is_over(self) -> bool:
         return self.leg.state is State.ENDED
+
+    @property
+    def trunk_may_transfer(self) -> bool:
+        return self.trunk is not None and self.trunk.settings.transfer
 
     def watch(self, watcher: Watcher) -> None:
         """Hear what the leg says, after its row was brought up to date."""
@@ -65,8 +82,33 @@ class Party:
         """`Ended` follows. Twice is fine."""
         self.leg.hang_up()
 
+    def keep_place(self) -> None:
+        """Whatever the far end does now, audio, streams and row stay for who takes its place."""
+        self._keeps_place = True
+
+    def free_place(self) -> None:
+        """Nobody is waited for any more: if the far end has left meanwhile, it says so now."""
+        self._keeps_place = False
+        if self._withheld is not None:
+            withheld, self._withheld = self._withheld, None
+            self.hear(withheld)
+
+    def succeed(self, new: "Party") -> "Party":
+        """`new`'s far end takes this place: watchers, row and RTP leg stay. The far end that was
+        here goes on as the party returned. `EngineError` where the core cannot."""
+        self.leg.exchange_places(new.leg)
+        left = Party(self.leg, row=self.row, entry=None, trunk=self.trunk)
+        self.leg, self.user, self.trunk = new.leg, new.user, new.trunk
+        if new.entry is not None:
+            self._successors.append(new.entry)
+        self._withheld = None
+        return left
+
     def hear(self, notice: Notice) -> None:
         match notice:
+            case Ended() if self._keeps_place:
+                self._withheld = notice
+                return
             case Ringing() | EarlyMedia():
                 if self.entry is not None:
                     self.entry.ringing()
@@ -85,11 +127,12 @@ class Party:
     def release(self, ended: Ended) -> None:
         """Close its audio, its row and its place on the trunk."""
         self.leg.close()
-        if self.entry is not None:
-            self.entry.ended(ended)
-        if self._trunk is not None:
-            self._trunk.give_back()
-            self._trunk = None
+        for entry in (self.entry, *self._successors):
+            if entry is not None:
+                entry.ended(ended)
+        if self.trunk is not None:
+            self.trunk.give_back()
+            self.trunk = None
 
     def _settle(self, outcome: Answered | Ended) -> None:
         if not self.settled.done():
@@ -119,7 +162,7 @@ class Parties:
         leg = Leg.incoming(call, core=self._core, parts=parts, sink=self._put)
         if trunk is not None:
             trunk.take()
-        return self._add(leg, row=entry, entry=entry, trunk=trunk)
+        return self._add(leg, row=entry, entry=entry, trunk=trunk, user=call.user)
 
     async def dial(self, destination: Destination, *, row: CallEntry) -> Party:
         """Send an INVITE. `EngineError` where it cannot be sent."""
@@ -134,7 +177,17 @@ class Parties:
             if trunk is not None:
                 trunk.give_back()
             raise
-        return self._add(leg, row=row, entry=None, trunk=trunk)
+        return self._add(leg, row=row, entry=None, trunk=trunk, user=destination.user)
+
+    def replace(self, party: Party, new: Party) -> Party:
+        """Put `new`'s far end in the place of `party`. Returns who has left it, to be hung up."""
+        left = party.succeed(new)
+        self._live[party.leg] = party
+        if left.leg in self._live:
+            self._live[left.leg] = left
+        else:
+            left.release(Ended(cause="bye", status=0, reason=""))  # gone already; its audio was kept
+        return left
 
     async def pump(self) -> None:
         """Hand each leg its news, until cancelled. `InboxOverflow` where the call is stuck."""
@@ -171,13 +224,20 @@ class Parties:
             message = f"no audio came for {notice.silent_ms} ms: the leg is ended"
             self._ledger.notify(level="warning", code=RTP_TIMEOUT, message=message, call_sid=party.sid)
             party.hang_up()
+        if isinstance(notice, Referred):
+            if party.on_referral is None:
+                party.leg.refuse_referral(notice.referral, DECLINED)  # only who talks to somebody may
+            else:
+                party.on_referral(party, notice.referral)
         if isinstance(notice, Ended):
             self._forget(party.leg)
         party.hear(notice)
 
-    def _add(self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None) -> Party:
+    def _add(
+        self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None, user: str | None
+    ) -> Party:
         leg.dtmf_by_info = trunk is not None and trunk.settings.dtmf == "info"
-        party = Party(leg, row=row, entry=entry, trunk=trunk)
+        party = Party(leg, row=row, entry=entry, trunk=trunk, user=user)
         self._live[leg] = party
         self._empty.clear()
         return party

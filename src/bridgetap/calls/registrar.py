@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 DEFAULT_EXPIRES_S = 3600
 MIN_EXPIRES_S = 60
 MAX_EXPIRES_S = 7200
+MAX_HOSTS = 64
 MAX_BINDINGS = 10  # of one user; the one that would expire first makes room for a new one
 
 
@@ -76,6 +77,7 @@ class Registrar:
         self._clock = clock
         self._store = store
         self._users: dict[str, tuple[Binding, ...]] = {}
+        self.hosts: set[str] = set()  # by which the phones know us
 
     async def start(self) -> None:
         """Take up what the store remembers, and listen."""
@@ -100,8 +102,11 @@ class Registrar:
         """Carry out one REGISTER, all of it or nothing."""
         now = self._clock.now_ns()
         try:
-            if NameAddr.parse(request.to, place="To").uri.user != request.user:
+            address = NameAddr.parse(request.to, place="To").uri
+            if address.user != request.user:
                 return Answer(status=403, reason="Not your address")
+            if len(self.hosts) < MAX_HOSTS:
+                self.hosts.add(address.host)
             asked = [part for value in request.contacts for part in _split(value)]
             kept = tuple(self.bindings(request.user))
             if asked == ["*"]:

@@ -37,6 +37,10 @@ class Ring:
         self._given_up: EndedAs = "canceled"
         self._tried: list[Party] = []
 
+    def watch(self, watcher: Watcher) -> None:
+        """Hear what every leg says that rings for this."""
+        self._watcher = watcher
+
     def give_up_as(self, status: EndedAs) -> None:
         """How the row closes when `run` is cancelled."""
         self._given_up = status

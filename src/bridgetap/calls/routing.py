@@ -13,6 +13,7 @@ from .registrar import Registrar
 from .trunks import Reachable, Trunk, Trunks
 
 ANONYMOUS = "anonymous"
+MOST_NAMES = 64  # host names by which callers know us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Destination:
     credentials: Credentials | None = None
     flow: FlowId | None = None
     trunk: Trunk | None = None
+    user: str | None = None  # whose registered phone it is
     codecs: tuple[Codec, ...] | None = None  # None: as `media.codecs` says
     peer_host: str = ""  # where it goes, to choose our own address toward it
 
@@ -60,6 +62,7 @@ class Router:
         self._trunks = trunks
         self._registrar = registrar
         self._domain = domain
+        self._called_us = {domain}
 
     # -- in --
 
@@ -71,6 +74,8 @@ class Router:
             dialled = NameAddr.parse(call.to, place="To").uri
         else:
             dialled = SipUri.parse(call.request_uri, place="Request-URI")
+        if len(self._called_us) < MOST_NAMES:
+            self._called_us.add(dialled.host)
         return Arrival(
             from_=shown_party(caller.uri),
             to=shown_party(dialled),
@@ -109,6 +114,16 @@ class Router:
         if text.startswith(("sip:", "sips:")):
             return SipTarget(uri=str(SipUri.parse(text, place="To")))
         return NumberTarget(number=text)
+
+    def referred(self, uri: SipUri) -> DialTarget:
+        """What a Refer-To means: at a host of ours a registered phone, else a number; at a trunk's
+        host a number; elsewhere the address itself."""
+        ours = uri.scheme == "tel" or uri.host in self._called_us or uri.host in self._registrar.hosts
+        if ours and self._registrar.bindings(uri.user):
+            return ClientTarget(identity=uri.user)
+        if ours or any(uri.host == trunk.uri.host and uri.user for trunk in self._trunks.all()):
+            return NumberTarget(number=uri.user)
+        return SipTarget(uri=str(uri))
 
     def _by_trunk(self, number: str, caller_id: str) -> Branch:
         dialled = normalise_number(number)
@@ -177,6 +192,7 @@ class Router:
                     to=str(NameAddr(uri=SipUri(user=identity, host=self._domain))),
                     headers=[],
                     flow=binding.flow,
+                    user=identity,
                     peer_host=binding.source.rpartition(":")[0],
                 ),
             )

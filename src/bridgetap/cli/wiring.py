@@ -28,6 +28,7 @@ from bridgetap.calls import (
     MediaAddresses,
     Registrar,
     Router,
+    TransferPolicy,
     Trunks,
     WebClient,
 )
@@ -241,6 +242,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             codecs=settings.media.codecs,
             document_timeout_s=settings.webhooks.timeout_s,
             options=Options(allow_query=settings.streams.allow_query),
+            transfers=TransferPolicy(by=settings.calls.transfer_by, to=settings.calls.transfer_to),
         )
         limits = CallLimits(
             max_calls=settings.calls.max_calls,

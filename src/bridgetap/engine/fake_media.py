@@ -94,6 +94,12 @@ class FakeLeg:
         self.peer, other.peer = other, self
         self._journal.note("bridge", self._id, other=other.id)
 
+    def exchange(self, other: LegHandle) -> None:
+        if not isinstance(other, FakeLeg):
+            raise TypeError("a fake leg exchanges with a fake leg")
+        self.media, other.media = other.media, self.media
+        self._journal.note("exchange", self._id, other=other.id)
+
     def unbridge(self) -> None:
         if self.peer is not None:
             self._journal.note("unbridge", self._id)

@@ -282,6 +282,12 @@ class NativeLeg:
             raise MixedCores
         self.handle.bridge(other.handle)
 
+    @translated
+    def exchange(self, other: LegHandle) -> None:
+        if not isinstance(other, NativeLeg):
+            raise MixedCores
+        self.handle.exchange(other.handle)
+
     def unbridge(self) -> None:
         self.handle.unbridge()
 

@@ -22,6 +22,14 @@ class CallsSettings(Section):
     time_limit_s: int = Field(
         default=14_400, ge=1, le=86_400, description="Longest call; a flow or a request may ask for less."
     )
+    transfer_by: Literal["nobody", "users", "everybody"] = Field(
+        default="users",
+        description="Who may transfer calls (REFER): nobody, registered phones and trunks with `transfer`, everybody.",
+    )
+    transfer_to: Annotated[tuple[Literal["client", "number", "sip"], ...], CommaList] = Field(
+        default=("client", "number"),
+        description="What a call may be transferred to: registered phones, numbers by the trunks, any SIP address.",
+    )
     drain_s: float = Field(
         default=30.0, ge=0, le=86_400, description="How long live calls may go on after SIGTERM before they are ended."
     )

@@ -79,6 +79,9 @@ class TrunkSettings(Section):
     codecs: Codecs | None = Field(default=None, description="Codecs for it, most wanted first; absent: `media.codecs`.")
     dtmf: Literal["rfc4733", "info", "inband"] = Field(default="rfc4733", description="How keys are sent to it.")
     max_calls: int | None = Field(default=None, ge=1, description="Calls at a time through it; absent: no own limit.")
+    transfer: bool = Field(
+        default=False, description="Whether parties behind it may transfer calls, while `calls.transfer_by` is users."
+    )
     ping_s: int = Field(default=30, ge=0, le=3600, description="Pause between OPTIONS pings; 0 sends none.")
 
     @model_validator(mode="after")

@@ -39,6 +39,36 @@ fn a_bridge_brings_legs_of_two_threads_together_and_loses_nothing() {
     }
 }
 
+/// Also where the two live on different threads: the younger moves first.
+#[test]
+fn far_ends_change_places_with_their_ports() {
+    for threads in [1, 2] {
+        let mut core = Core::new(threads);
+        let (left, mut a) = core.call();
+        let (right, mut b) = core.call();
+        let (other, mut c) = core.call();
+        left.bridge(&right).unwrap();
+        until_bridged(&mut a, &mut b);
+        left.exchange(&other).unwrap();
+        until_bridged(&mut c, &mut b);
+        // The phone is answered under the numbers it knew, from the port it knew.
+        let (at_b, at_c) = converse(&mut c, &mut b, 10);
+        assert!(at_b.iter().all(|p| p.ssrc == right.ssrc()));
+        assert!(at_c.iter().all(|p| p.ssrc == other.ssrc()));
+        other.close();
+        core.leg_closed(other.id());
+        a.say(1);
+        converse(&mut c, &mut b, 10);
+        assert!(matches!(
+            left.exchange(&left),
+            Err(MediaError::Value {
+                place: "exchange",
+                ..
+            })
+        ));
+    }
+}
+
 #[test]
 fn orders_given_while_a_leg_moves_follow_it() {
     let mut core = Core::new(2);

@@ -42,12 +42,22 @@ impl MediaThread {
 
     pub(super) fn command(&mut self, command: Command, now: Instant) {
         match &command {
-            // The one order that is about two legs: it waits until both are here.
+            // The orders that are about two legs: they wait until both are here.
             Command::Bridge { leg, other } => {
                 let (leg, other) = (*leg, *other);
                 let order = Order::Shard(Command::Bridge { leg, other });
                 if self.expected.keep(other, order).is_none() {
                     return;
+                }
+            }
+            Command::Exchange { leg, other } => {
+                let (leg, other) = (*leg, *other);
+                let order = Order::Shard(Command::Exchange { leg, other });
+                if self.expected.keep(other, order).is_none() {
+                    return;
+                }
+                if self.shard.can_exchange(leg, other) {
+                    self.exchange_sockets(leg, other);
                 }
             }
             Command::StartFork { leg, fork, target } => {
@@ -67,6 +77,27 @@ impl MediaThread {
             _ => {}
         }
         self.shard.command(now, command, &mut self.io);
+    }
+
+    /// Two far ends change places: each keeps the port it sends to, so the sockets go along.
+    fn exchange_sockets(&mut self, one: LegId, other: LegId) {
+        let keys = (self.io.leg_keys.get(&one), self.io.leg_keys.get(&other));
+        let (Some(&one), Some(&other)) = keys else {
+            return;
+        };
+        if let Some((one, other)) = self.io.legs.get2_mut(one, other) {
+            std::mem::swap(&mut one.sockets, &mut other.sockets);
+        }
+        for key in [one, other] {
+            let Some(PortPair { rtp, rtcp }) = self.io.legs.get(key).map(|leg| &leg.sockets) else {
+                continue;
+            };
+            for (socket, token) in [(rtp, Token::Rtp(key)), (rtcp, Token::Rtcp(key))] {
+                if let Err(error) = self.poller.change(socket, token.pack(), Interest::Read) {
+                    log::error!("exchanged sockets cannot be watched: {error}");
+                }
+            }
+        }
     }
 
     /// Clean up behind the shard: sockets of legs that have closed, streams of forks that have.

@@ -81,6 +81,16 @@ impl Taps {
         }
     }
 
+    /// Other parties speak and are spoken to from now on.
+    pub fn exchange_parties(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.listeners.deaf, &mut other.listeners.deaf);
+        for taps in [self, other] {
+            for track in Track::ALL {
+                taps.source_changed(track);
+            }
+        }
+    }
+
     pub fn source_ended(&mut self, track: Track) {
         if let Some(timeline) = &mut self.timelines[track as usize] {
             timeline.source_ended();

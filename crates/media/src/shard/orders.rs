@@ -23,6 +23,7 @@ impl Shard {
             Command::OpenLeg(config) => self.open_leg(now, &config),
             Command::Configure { leg, media } => self.configure(now, leg, *media),
             Command::Bridge { leg, other } => self.bridge(leg, other),
+            Command::Exchange { leg, other } => self.exchange(now, leg, other),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Play {
                 leg,
@@ -105,6 +106,21 @@ impl Shard {
                 leg.peer = Some(peer);
             }
         }
+    }
+
+    fn exchange(&mut self, now: Instant, one: LegId, other: LegId) {
+        if !self.can_exchange(one, other) {
+            return;
+        }
+        let Some(mut taken) = self.legs.remove(&one) else {
+            return;
+        };
+        if let Some(other) = self.legs.get_mut(&other) {
+            taken.exchange(other, now);
+        }
+        self.legs.insert(one, taken);
+        self.settle(now, one);
+        self.settle(now, other);
     }
 
     pub(super) fn unbridge(&mut self, id: LegId) {

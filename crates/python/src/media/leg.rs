@@ -50,6 +50,10 @@ impl Leg {
         self.handle.bridge(&other.handle).map_err(error::media)
     }
 
+    fn exchange(&self, other: &Leg) -> PyResult<()> {
+        self.handle.exchange(&other.handle).map_err(error::media)
+    }
+
     fn unbridge(&self) {
         self.handle.unbridge();
     }
