@@ -123,6 +123,21 @@ fn every_violation_has_its_close_code() {
     }
 }
 
+/// A server that broke the protocol goes on sending while its socket is being closed.
+#[test]
+fn what_follows_a_violation_is_ignored() {
+    let too_long = [&[0x82, 0x7f][..], &(1_u64 << 60).to_be_bytes()].concat();
+    for broken in [&too_long[..], &[0x81, 0x85], &[0x83, 0x00], &[0x88, 1, 3]] {
+        let mut reader = FrameReader::new();
+        let mut heard = Vec::new();
+        assert!(reader.feed(broken, &mut heard).is_err());
+        for _ in 0..3 {
+            assert_eq!(reader.feed(&[0x89, 0, 0x81, 1, 7], &mut heard), Ok(()));
+        }
+        assert_eq!(heard, []);
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_read_the_same_however_they_are_cut(
