@@ -29,6 +29,7 @@ from bridgetap.engine import (
     MediaConfig,
     ReofferAnswered,
     ReofferReceived,
+    RequestReceived,
     SipConfig,
 )
 from bridgetap.receiver.authority import make_authority
@@ -50,6 +51,7 @@ threads = 1
 listen = "127.0.0.1:0"
 [calls]
 drain_s = 5
+{calls}
 [account]
 auth_token = "{TOKEN}"
 [streams]
@@ -146,6 +148,7 @@ async def live(
     answer: str = "at-once",
     more: str = "",
     runs: str = 'flow = "flow.json"',
+    calls: str = "",
 ) -> AsyncIterator[Live]:
     """Streams trust the authority in `folder`. `flow` gets the callees' URIs and gives the states after
     the trigger, the first of them `one`; `runs` are other keys of the number."""
@@ -156,7 +159,8 @@ async def live(
     states = flow([phone.uri for phone in phones[1:]])
     definition = {"description": "", "initial_state": "Trigger", "states": [trigger | {"properties": {}}, *states]}
     (folder / "flow.json").write_text(json.dumps(definition))
-    (folder / "bridgetap.toml").write_text(CONFIGURATION.format(answer=answer, more=more, runs=runs, TOKEN=TOKEN))
+    settings = CONFIGURATION.format(answer=answer, more=more, runs=runs, calls=calls, TOKEN=TOKEN)
+    (folder / "bridgetap.toml").write_text(settings)
     try:
         async with open_server(Settings.load(folder / "bridgetap.toml", {}), folder=folder) as server:
             yield Live(server=server, caller=phones[0], callees=phones[1:])
@@ -218,6 +222,7 @@ class LiveCall:
             address="127.0.0.1", port=self.rtp.rtp_port, session_id=self.rtp.id, policy=Policy(codecs=codecs)
         )
         self.events: list[DialogEvent | LegEvent] = []
+        self._hertz = 0
         self.dialog = DialogId(0)
 
     def start(self, dialog: DialogId) -> None:
@@ -252,6 +257,7 @@ class LiveCall:
 
     def play(self, hertz: int) -> None:
         """A tone without end."""
+        self._hertz = hertz
         self.rtp.play([self._core.media.load_prompt(tone(hertz), rate=8000)], loop=0)
 
     async def reoffer(
@@ -265,6 +271,29 @@ class LiveCall:
         answered = await self.hear(ReofferAnswered, after=seen)
         assert answered.status == 200
         return self._configure(self.negotiation.accept(answered.body))
+
+    async def move(self) -> AgreedMedia:
+        """To another address: a new port, told by re-INVITE; the old one is silent from then on."""
+        before, self.rtp = self.rtp, self._core.media.open_leg(address="127.0.0.1", label="phone, moved")
+        self._core.hear_leg(self.rtp.id, self.events.append)
+        self.negotiation._port = self.rtp.rtp_port
+        if self._hertz:
+            self.play(self._hertz)
+        agreed = await self.reoffer()
+        before.close()
+        return agreed
+
+    async def refer(self, target: str) -> list[str]:
+        """Ask that the other party talk to `target`; what we are told of it, to the final word."""
+        answer = await self._core.request(method="REFER", dialog=self.dialog, headers=[("Refer-To", f"<{target}>")])
+        assert answer.status == 202, answer
+        told: list[str] = []
+        while not told or told[-1].split()[1] < "200":
+            notify = await self.hear(RequestReceived)
+            self.events.remove(notify)
+            self._core.sip.respond(notify.request, status=200)
+            told.append(notify.body.decode().strip())
+        return told
 
     async def answer_reoffer(self) -> AgreedMedia:
         """The server's re-INVITE, answered."""

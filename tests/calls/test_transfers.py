@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bridgetap.calls import TransferPolicy
+from bridgetap.calls import SipUri, TransferPolicy
 from bridgetap.engine import ForkId
 from bridgetap.engine.virtual_loop import run_virtual
+from bridgetap.flow.effects import ClientTarget, SipTarget
 from bridgetap.store import StreamRecord
 
 from .stage import RINGBACK, SEED, Stage, connect, say, sdp
@@ -277,6 +278,21 @@ def test_where_it_leads(tmp_path: Path, refer_to: str, target: str, flow: int | 
             invite = stage.fake.sent("invite")[-1]
             assert (invite["target"], invite["flow"]) == (target, flow)
             assert ("Referred-By", "<sip:bob@pbx.example>") in invite["headers"]
+
+    run_virtual(main())
+
+
+def test_our_host_at_another_port_is_somebody_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, connect()).running() as stage:
+            stage.registers("carol")
+            await stage.call(request_uri="sip:+15551230000@192.0.2.1:5070")
+            for text, target in (
+                ("sip:carol@192.0.2.1:5070", ClientTarget(identity="carol")),
+                ("sip:carol@192.0.2.1", ClientTarget(identity="carol")),
+                ("sip:carol@192.0.2.1:5090", SipTarget(uri="sip:carol@192.0.2.1:5090")),
+            ):
+                assert stage.exchange.router.referred(SipUri.parse(text)) == target
 
     run_virtual(main())
 

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 DEFAULT_EXPIRES_S = 3600
 MIN_EXPIRES_S = 60
 MAX_EXPIRES_S = 7200
-MAX_HOSTS = 64
+MAX_PLACES = 64
 MAX_BINDINGS = 10  # of one user; the one that would expire first makes room for a new one
 
 
@@ -77,7 +77,7 @@ class Registrar:
         self._clock = clock
         self._store = store
         self._users: dict[str, tuple[Binding, ...]] = {}
-        self.hosts: set[str] = set()  # by which the phones know us
+        self.places: set[tuple[str, int | None]] = set()  # host and port by which the phones know us
 
     async def start(self) -> None:
         """Take up what the store remembers, and listen."""
@@ -105,8 +105,8 @@ class Registrar:
             address = NameAddr.parse(request.to, place="To").uri
             if address.user != request.user:
                 return Answer(status=403, reason="Not your address")
-            if len(self.hosts) < MAX_HOSTS:
-                self.hosts.add(address.host)
+            if len(self.places) < MAX_PLACES:
+                self.places.add((address.host, address.port))
             asked = [part for value in request.contacts for part in _split(value)]
             kept = tuple(self.bindings(request.user))
             if asked == ["*"]:

@@ -44,6 +44,7 @@ class Destination:
     peer_host: str = ""  # where it goes, to choose our own address toward it
 
 
+Place = tuple[str, int | None]  # host and port of a URI
 Branch = tuple[Destination, ...]  # tried one after the other
 
 
@@ -62,7 +63,7 @@ class Router:
         self._trunks = trunks
         self._registrar = registrar
         self._domain = domain
-        self._called_us = {domain}
+        self._called_us: set[Place] = {(domain, None)}
 
     # -- in --
 
@@ -75,7 +76,7 @@ class Router:
         else:
             dialled = SipUri.parse(call.request_uri, place="Request-URI")
         if len(self._called_us) < MOST_NAMES:
-            self._called_us.add(dialled.host)
+            self._called_us.add((dialled.host, dialled.port))
         return Arrival(
             from_=shown_party(caller.uri),
             to=shown_party(dialled),
@@ -118,12 +119,19 @@ class Router:
     def referred(self, uri: SipUri) -> DialTarget:
         """What a Refer-To means: at a host of ours a registered phone, else a number; at a trunk's
         host a number; elsewhere the address itself."""
-        ours = uri.scheme == "tel" or uri.host in self._called_us or uri.host in self._registrar.hosts
+        ours = uri.scheme == "tel" or self._is_ours((uri.host, uri.port))
         if ours and self._registrar.bindings(uri.user):
             return ClientTarget(identity=uri.user)
-        if ours or any(uri.host == trunk.uri.host and uri.user for trunk in self._trunks.all()):
+        trunks = {(trunk.uri.host, trunk.uri.port) for trunk in self._trunks.all()}
+        if ours or ((uri.host, uri.port) in trunks and uri.user):
             return NumberTarget(number=uri.user)
         return SipTarget(uri=str(uri))
+
+    def _is_ours(self, place: Place) -> bool:
+        """Whether callers or phones know us by it; without a port, by its host alone."""
+        known = self._called_us | self._registrar.places
+        host, port = place
+        return place in known or (port is None and any(host == name for name, _ in known))
 
     def _by_trunk(self, number: str, caller_id: str) -> Branch:
         dialled = normalise_number(number)

@@ -37,6 +37,7 @@ class Negotiation:
         self._offered: _Offered | None = None
         self._telephone_event = TELEPHONE_EVENT
         self._media: AgreedMedia | None = None
+        self._announced: tuple[tuple[PayloadType, Codec], ...] = ()  # what we said last that we receive
         self._remote: SessionDescription | None = None
 
     @property
@@ -131,6 +132,11 @@ class Negotiation:
     ) -> AgreedMedia:
         number, codec = send
         before = self._media
+        # What was agreed before is still under way, and sent on until the peer has seen the change
+        # (§8.3.2): it is heard where its number has no new meaning.
+        taken = {number for number, _ in receive} | {events[1]}
+        announced, self._announced = self._announced, receive
+        receive = (*receive, *(old for old in announced if old[0] not in taken))
         return AgreedMedia(
             remote=audio.address or (before.remote if before is not None else ""),
             remote_rtcp=audio.rtcp if audio.address else (before.remote_rtcp if before is not None else ""),
