@@ -48,10 +48,10 @@ rust-test: $(STAMP)
 pytest: build
 	$(BIN)/pytest
 
-peers: # Debian's peers: installed as root in CI, otherwise only named
+peers: # programs of others: installed as root in CI, otherwise only named
 	@tests/interop/peers.sh $(if $(and $(filter true,$(CI)),$(filter 0,$(shell id -u))),install,report)
 
-test-peers: ## install the programs that the interop tests talk to (Debian, root)
+test-peers: ## install the programs that the interop tests talk to (Debian, root; Node's ws; .venv-peers)
 	@tests/interop/peers.sh install
 
 bench: build ## cost per call beside a bare floor, latency, loss, memory
@@ -65,6 +65,7 @@ format: $(STAMP) ## rewrite the sources as `make lint` wants them
 lock: ## requirements/*.lock from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group checks -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:peers -o requirements/peers.lock
 
 clean: ## all that was built
 	rm -rf $(VENV) target build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/bridgetap/_engine*.so

@@ -103,6 +103,93 @@ async def upgrade_then_garbage(reader: asyncio.StreamReader, writer: asyncio.Str
     await asyncio.sleep(3600)
 
 
+async def half_a_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the client's TLS greeting with the first bytes of a record, and no more."""
+    await reader.read(100)
+    writer.write(b"\x16\x03\x03\x40\x00\x02")
+    await writer.drain()
+    await asyncio.sleep(3600)
+
+
+async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send them to another URL, as a web server in front might."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def wrong_accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """101 with the answer to another key."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+    )
+    await writer.drain()
+    await asyncio.sleep(3600)
+
+
+def after_upgrade(*frames: bytes, again_s: float | None = None, reads: bool = True) -> Handler:
+    """Open the stream, then send that, once or for ever; read what comes, or do not."""
+
+    async def misbehave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        if not reads:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+        async with asyncio.TaskGroup() as both:
+            if reads:
+                both.create_task(_swallow(reader))
+            for frame in frames:
+                writer.write(frame)
+                await writer.drain()
+            while again_s is not None and not writer.is_closing():
+                await asyncio.sleep(again_s)
+                for frame in frames:
+                    writer.write(frame)
+                await writer.drain()
+
+    return misbehave
+
+
+async def upgrade_then_sip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream and read one byte a second."""
+    await upgrade(reader, writer)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    while True:
+        await asyncio.sleep(1)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await reader.read(1)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+
+async def upgrade_then_vanish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Open the stream, begin a frame, and close the connection in the middle of it."""
+    await upgrade(reader, writer)
+    await reader.read(2000)
+    writer.write(b"\x81\x7e\x10\x00half of")
+    await writer.drain()
+    writer.close()
+
+
+async def _swallow(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65536):
+        pass
+    await asyncio.sleep(3600)
+
+
+PING_FLOOD = b"\x89\x7d" + b"p" * 125
+HUGE_FRAME = b"\x82\x7f" + (1 << 60).to_bytes(8) + b"x" * 4096
+MASKED = b"\x81\x85" + b"mask" + bytes(a ^ b for a, b in zip(b"hello", b"maskm", strict=True))
+RESERVED_OPCODE = b"\x83\x00"
+RESERVED_BITS = b"\xc1\x05hello"  # as if compression had been agreed
+LONE_CONTINUATION = b"\x80\x05hello"
+LONG_PING = b"\x89\x7e\x01\x00" + b"p" * 256
+ENDLESS_FRAGMENTS = b"\x00\x7e\x40\x00" + b"x" * 0x4000
+BAD_CLOSE = b"\x88\x01\x03"  # half a code
+CHATTER = b"\x81\x05hello"
+
+
 @asynccontextmanager
 async def listening(handler: Handler, tls: tuple[Path, Path] | None) -> AsyncIterator[int]:
     """Run `handler` for every connection to a free port of loopback; `tls` is certificate and key."""

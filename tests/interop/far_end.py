@@ -29,6 +29,7 @@ class Heard:
     headers: dict[str, str]
     messages: list[dict[str, Any]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    close_code: int | None = None
 
     def events(self) -> list[str]:
         return [message["event"] for message in self.messages]

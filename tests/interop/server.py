@@ -62,6 +62,16 @@ class Server:
         (row,) = self.rows("streams")
         return row
 
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Every stream's row by name, once each has its end."""
+        self.program.wait_for(lambda: all(row["ended_ns"] for row in self.rows("streams")), "every stream's end")
+        return {row["name"]: row for row in self.rows("streams")}
+
+    def resident_bytes(self) -> int:
+        """The process's memory now."""
+        status = Path(f"/proc/{self.program.process.pid}/status").read_text()
+        return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
     def ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=1):
