@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bridgetap.engine import RecordEnded
 from bridgetap.receiver.authority import make_authority
+from tests.published import parsed
 
 from .app_server import app
 from .live import Live, live, tone, until
@@ -35,7 +36,7 @@ class FarEnd:
         self.sid = ""
 
     async def next(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(await self.socket.recv())
+        message = parsed(await self.socket.recv())
         self.heard.append(message)
         self.sid = message.get("streamSid", self.sid)
         return message

@@ -1,7 +1,6 @@
 """The compiled media core from Python: raw RTP in, raw RTP out, and a TLS stream nobody here parses for us."""
 
 import asyncio
-import json
 import socket
 import struct
 import wave
@@ -9,7 +8,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -31,6 +30,7 @@ from bridgetap.engine import (
 from bridgetap.engine.native import NativeEvents, NativeMedia
 from bridgetap.engine.ports import LegHandle
 from bridgetap.receiver.authority import Authority, make_authority
+from tests.published import parsed
 
 E = TypeVar("E")
 
@@ -110,7 +110,7 @@ class Server:
     """A TLS WebSocket server that keeps all it is sent."""
 
     def __init__(self) -> None:
-        self.messages: list[dict[str, object]] = []
+        self.messages: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
         self.closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
@@ -119,7 +119,7 @@ class Server:
         self.headers = dict(connection.request.headers.raw_items())
         async for message in connection:
             assert isinstance(message, str)
-            self.messages.append(json.loads(message))
+            self.messages.append(parsed(message))
         self.closed.set_result(connection.close_code)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+
+from tests.published import parsed
 
 from . import nginx
 
@@ -77,7 +78,7 @@ async def behind_nginx(folder: Path, certificate: Path, key: Path) -> AsyncItera
             far_end.arrived.notify_all()
         try:
             async for text in connection:
-                heard.messages.append(json.loads(text))
+                heard.messages.append(parsed(text))
         except ConnectionClosed:
             pass
         finally:
