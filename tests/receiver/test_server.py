@@ -183,4 +183,4 @@ def test_the_kit_does_not_need_the_core() -> None:
         [sys.executable, "-c", script], env={"PYTHONPATH": source}, capture_output=True, text=True, check=True
     )
     folders = {name.split(".")[1] for name in out.stdout.split()}
-    assert folders == {"receiver", "errors", "ids", "signing"}
+    assert folders == {"receiver", "errors", "ids", "signing", "sdk"}
