@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.published import parsed
+
 from .far_end import Heard
 from .programs import PATH, Running, running
 
@@ -56,7 +58,7 @@ class ForeignFarEnd:
         self.program.wait_for(lambda: any("closed" in line for line in self._lines()), "the stream's end")
         lines = self._lines()
         (head,) = (line for line in lines if "path" in line)
-        heard = Heard(head["path"], head["headers"], [line for line in lines if "event" in line])
+        heard = Heard(head["path"], head["headers"], [parsed(json.dumps(line)) for line in lines if "event" in line])
         (heard.close_code,) = (line["closed"] for line in lines if "closed" in line)
         strange = [line for line in lines if not line.keys() & {"port", "path", "event", "closed"}]
         assert not strange, strange

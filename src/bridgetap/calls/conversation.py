@@ -10,6 +10,7 @@ from .bridge import Bridge
 from .leg_states import Ended, Notice, Pressed
 from .parties import Party
 from .referral import Referral
+from .talk_news import TalkNews
 from .transfer import Transfer, TransferDesk, TransferRefused
 from .waiting import Waiting
 
@@ -46,6 +47,7 @@ class Conversation:
         self._connect()
         self._listen(self._caller)
         self._listen(self.callee)
+        self._news = TalkNews(self._caller, self.callee)
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -57,6 +59,7 @@ class Conversation:
                 for transfer in self._transfers:
                     transfer.cancel()
         finally:
+            self._news.close()
             self._unlisten(self._caller)
             self._unlisten(self.callee)
             self._part()
@@ -152,6 +155,7 @@ class Conversation:
                 self._log.error("transfer.failed", error=str(error))
                 new.hang_up()
                 return UNAVAILABLE, None
+            self._news.replaced(party)
         else:
             bridge = waiting.stop(new)
             self._part()
@@ -159,6 +163,8 @@ class Conversation:
             self._unlisten(party)
             self.callee, leaving = new, party
             self._listen(new)
+            self._news.close()
+            self._news = TalkNews(self._caller, new)
         self._connect()
         return OK, leaving
 

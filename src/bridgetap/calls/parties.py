@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import structlog
@@ -10,6 +11,7 @@ from bridgetap.engine import Core, Inbox, IncomingCall
 from bridgetap.ids import CallSid
 from bridgetap.sdp import Policy, ip_version, parse
 from bridgetap.settings import Codec
+from bridgetap.streams import StreamNews
 
 from .bodies import session_description
 from .ledger import CallEntry, Ledger
@@ -25,6 +27,14 @@ RTP_TIMEOUT = 31953
 DECLINED = 603
 
 Watcher: TypeAlias = Callable[["Party", Notice], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who is on a leg: the call's SID and the number or address."""
+
+    call_sid: CallSid
+    address: str
 
 
 class Party:
@@ -49,6 +59,7 @@ class Party:
         self.user = user
         self.sid = leg.sid
         self.on_referral: Callable[[Party, Referral], None] | None = None
+        self.tell_streams: Callable[[StreamNews], None] = lambda _: None  # its streams, where it has any
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self.trunk = trunk
         self._watchers: list[Watcher] = []
@@ -59,6 +70,13 @@ class Party:
     @property
     def is_over(self) -> bool:
         return self.leg.state is State.ENDED
+
+    @property
+    def identity(self) -> Identity:
+        """Who is here now: after a transfer, the one who took the place."""
+        record = (self._successors[-1] if self._successors else self.row).record
+        address = record.from_ if record.direction == "inbound" else record.to
+        return Identity(call_sid=record.sid, address=address)
 
     @property
     def trunk_may_transfer(self) -> bool:
