@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import sys
 from pathlib import Path
 
@@ -96,6 +97,40 @@ async def test_the_configuration_of_the_server_that_will_call_is_used(
     assert "a" * 32 not in out
 
 
+async def test_what_the_server_is_owed_by_its_stream_options_is_sent(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
+) -> None:
+    (tmp_path / "bridgetap.toml").write_text(
+        f'[[stream_options]]\nurl = "wss://localhost/*"\nbearer_token = "{"b" * 32}"\ntrusted_ca = "{authority.path}"\n'
+    )
+    server = Socket(accepts=lambda asked: asked.get("authorization") == f"Bearer {'b' * 32}")
+    async with bad_servers.listening(server, localhost) as port:
+        options = ("--connect-to", f"127.0.0.1:{port}", "--seconds", "1", "--header", "X-Tenant: 42", "--json")
+        code, out, _ = await run("wss://localhost/in", *options, folder=tmp_path)
+    report = json.loads(out)
+    assert (code, report["faults"], report["warnings"]) == (0, 0, 0)
+    assert server.handshakes[0]["x-tenant"] == "42"
+    assert "authorization" not in server.handshakes[1]  # as a stranger
+    assert "b" * 32 not in out
+
+
+async def test_a_client_certificate_is_shown(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
+) -> None:
+    certificate, key = authority.issue(tmp_path, "client")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*localhost)
+    context.load_verify_locations(authority.path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = await asyncio.start_server(Socket(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        to = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        options = ("--ca", str(authority.path), "--connect-to", to, "--seconds", "1")
+        shown = ("--certificate", str(certificate), "--key", str(key))
+        code, out, _ = await run("wss://localhost/in", *options, *shown, folder=tmp_path)
+    assert code == 0, out
+
+
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [("ws://media.example.com/", 31922, "write wss://"), ("media.example.com", 31923, "write wss://host/path")],
@@ -111,7 +146,9 @@ async def test_a_url_that_is_no_stream_s(tmp_path: Path, url: str, code: int, wo
     ("options", "words"),
     [
         (("--tracks", "all"), "--tracks: 'all': must be one of"),
-        (("--parameter", "tenant"), "--parameter: 'tenant': must be KEY=VALUE"),
+        (("--parameter", "tenant"), "--parameter: tenant: must be KEY=VALUE"),
+        (("--header", "X-Tenant"), "--header: X-Tenant: must be NAME:VALUE"),
+        (("--certificate", "none.pem"), "--certificate: none.pem: No such file"),
         (("--connect-to", "here"), "--connect-to: 'here': must be host:port"),
         (("--ca", "none.pem"), "--ca: none.pem: No such file"),
     ],

@@ -1,5 +1,7 @@
 """Certificate chains, good and broken, as the core's TLS would judge them."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -141,6 +143,20 @@ def test_a_chain(chain: list[bytes], roots: list[bytes], kinds: set[str], words:
 def test_an_address_is_named_as_an_address(host: str, good: bool) -> None:
     chain = der(made("a", ROOT, names=["10.0.0.5", "::1"]))
     assert (judge_chain(chain, roots=der(ROOT), host=host, now=NOW) == []) is good
+
+
+def test_another_public_key_than_the_pinned_is_named() -> None:
+    certificate, key = made("a", ROOT, names=[HOST])
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256(public).digest()
+    chain = der((certificate, key))
+
+    def judged(*pins: bytes) -> list[str]:
+        return [one.text for one in judge_chain(chain, roots=der(ROOT), host=HOST, now=NOW, pins=pins)]
+
+    assert judged(bytes(32), digest) == []
+    (text,) = judged(bytes(32))
+    assert f"sha256/{base64.b64encode(digest).decode()}" in text
 
 
 def test_the_chain_in_one_line() -> None:

@@ -18,6 +18,8 @@ from bridgetap.receiver import (
     Connected,
     Dtmf,
     Extensions,
+    Gap,
+    LostAudio,
     Mark,
     Media,
     MediaFormat,
@@ -223,6 +225,10 @@ SHAPED = {
         '{"event":"hold","sequenceNumber":"6","streamSid":"$MZ",'
         '"hold":{"timestamp":"120","wallClock":"99","held":true}}'
     ),
+    "gap": (
+        '{"event":"gap","sequenceNumber":"1500","streamSid":"$MZ","gap":{"firstSequence":"501","lastSequence":"1500",'
+        '"tracks":[{"track":"inbound","timestamp":"10000","duration":"20000"}]}}'
+    ),
 }
 SHAPED_MESSAGES: dict[str, Message] = {
     "start": Start(
@@ -246,6 +252,13 @@ SHAPED_MESSAGES: dict[str, Message] = {
     "dtmf": Dtmf(sequence_number=5, stream_sid=MZ, track="inbound", digit="1", wall_clock_ms=99),
     "hold": CallEvent(
         sequence_number=6, stream_sid=MZ, name="hold", timestamp_ms=120, wall_clock_ms=99, details={"held": True}
+    ),
+    "gap": Gap(
+        sequence_number=1500,
+        stream_sid=MZ,
+        first_sequence=501,
+        last_sequence=1500,
+        tracks=(LostAudio(track="inbound", timestamp_ms=10_000, duration_ms=20_000),),
     ),
 }
 

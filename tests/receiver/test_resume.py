@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,18 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from bridgetap.ids import StreamSid
-from bridgetap.receiver import Kept, KeptInFolder, KeptInMemory, Media, Message, Receiver, Resume, Stream, decode_ulaw
+from bridgetap.receiver import (
+    Gap,
+    Kept,
+    KeptInFolder,
+    KeptInMemory,
+    Media,
+    Message,
+    Receiver,
+    Resume,
+    Stream,
+    decode_ulaw,
+)
 from bridgetap.receiver.authority import Authority, make_authority
 from bridgetap.receiver.kept import Asked
 
@@ -182,6 +194,26 @@ async def test_what_a_gap_took_is_counted(authority: Authority) -> None:
         await again.send(stop(111))
         await again.wait_closed()
     assert far.streams[0].faults.missing == 89
+
+
+async def test_a_gap_is_told_and_the_audio_behind_it_goes_on(authority: Authority) -> None:
+    far = Far()
+    async with serving(far, authority, KeptInMemory()) as receiver:
+        socket = await dial(receiver, authority)
+        await say(socket, range(2, 12), connected(), start("inbound"))
+        await far.has(10)
+        socket.transport.abort()
+        again = await dial(receiver, authority, sent=400)
+        lost = {"track": "inbound", "timestamp": "220", "duration": "1780"}
+        gap = {"firstSequence": "12", "lastSequence": "100", "tracks": [lost]}
+        text = json.dumps({"event": "gap", "sequenceNumber": "100", "streamSid": MZ, "gap": gap})
+        await say(again, range(101, 111), connected(), start("inbound"), text)
+        await again.send(stop(111))
+        await again.wait_closed()
+    (told,) = [message for message in far.messages if isinstance(message, Gap)]
+    assert told.tracks[0].duration_ms == 1780
+    assert far.chunks == [*range(1, 11), *range(100, 110)]
+    assert far.streams[0].faults.missing == 88  # the gap has the number of the last one lost
 
 
 async def test_a_sender_that_says_good_bye_is_not_waited_for(authority: Authority) -> None:
