@@ -151,6 +151,7 @@ def test_every_value_of_a_wrong_type_is_named(event: str, place: str) -> None:
         ("media", "media.timestamp", "1.5", "media.timestamp", "must be a decimal number of at least 0, in quotes"),
         ("media", "media.track", "inbound_track", "media.track", "must be one of inbound, outbound"),
         ("media", "media.payload", "=", "media.payload", "must be base64"),
+        ("media", "media.payload", "\x80", "media.payload", "must be base64"),
         ("media", "streamSid", "MZ1", "streamSid", "must be MZ and 32 hexadecimal digits"),
         ("start", "start.streamSid", "MZ" + "9" * 32, "start.streamSid", "must be the message's own"),
         ("start", "start.tracks", [], "start.tracks", "must not be empty"),
