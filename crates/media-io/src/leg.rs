@@ -188,6 +188,16 @@ impl LegHandle {
         })
     }
 
+    /// A key of the party came by signalling; `key` is one of `0-9*#A-D`.
+    ///
+    /// # Errors
+    /// Another key, or a thread that takes no orders.
+    pub fn tell_key(&self, key: char) -> Result<(), MediaError> {
+        target::check_key(key)?;
+        let leg = self.leg.id;
+        self.start(Command::TellKey { leg, key })
+    }
+
     /// Write a WAV, one channel a track.
     ///
     /// # Errors

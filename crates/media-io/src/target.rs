@@ -146,6 +146,15 @@ pub(crate) fn check_digits(digits: &str) -> Result<(), MediaError> {
     }
 }
 
+/// One key.
+pub(crate) fn check_key(key: char) -> Result<(), MediaError> {
+    if "0123456789*#ABCD".contains(key) {
+        Ok(())
+    } else {
+        refuse("tell_key", &key.to_string(), "must be one of 0-9 * # A-D")
+    }
+}
+
 fn refuse(place: &'static str, value: &str, rule: &'static str) -> Result<(), MediaError> {
     Err(MediaError::Value {
         place,
@@ -243,5 +252,7 @@ mod tests {
     fn only_keys_can_be_pressed() {
         assert!(check_digits("0123456789*#ABCDw").is_ok());
         assert!(check_digits("12x").is_err());
+        assert!(check_key('#').is_ok());
+        assert!(check_key('w').is_err(), "waiting is no key");
     }
 }

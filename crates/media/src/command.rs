@@ -94,6 +94,13 @@ pub enum Command {
         /// A JSON object; `timestamp` is put before its members.
         body: Box<str>,
     },
+    /// A key of the leg's party came by signalling: tell the forks that are told of keys.
+    TellKey {
+        /// Which leg.
+        leg: LegId,
+        /// One of `0-9*#A-D`.
+        key: char,
+    },
     /// Give the samples of these tracks to `Sink::record_samples`.
     StartRecord {
         /// Which leg.

@@ -61,6 +61,11 @@ impl Shard {
                     fork.stop(EndReason::Stopped, deadline, rings, sink)
                 });
             }
+            Command::TellKey { leg, key } => {
+                if let Some(leg) = self.open_leg_mut(leg) {
+                    leg.taps.pressed(now, key, sink);
+                }
+            }
             Command::TellFork { fork, event, body } => {
                 self.with_fork(now, fork, |fork, _| fork.tell(now, event, body, sink));
             }

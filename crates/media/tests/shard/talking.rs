@@ -246,13 +246,14 @@ fn keys_are_told_once_each_as_the_documentation_has_them() {
         }
         world.run(ms(500));
     }
+    world.order(Command::TellKey { leg, key: 'D' });
     let told: Vec<Value> = world
         .messages(fork)
         .into_iter()
         .filter(|m| m["event"] == "dtmf")
         .collect();
     let digits: Vec<&Value> = told.iter().map(|m| &m["dtmf"]["digit"]).collect();
-    assert_eq!(digits, ["1", "#"]);
+    assert_eq!(digits, ["1", "#", "D"], "the last by signalling");
     let sequence = told[0]["sequenceNumber"].as_str().unwrap();
     assert_eq!(
         told[0],

@@ -79,6 +79,10 @@ impl Leg {
         self.handle.stop_fork(ForkId(fork));
     }
 
+    fn tell_key(&self, key: char) -> PyResult<()> {
+        self.handle.tell_key(key).map_err(error::media)
+    }
+
     fn tell_fork(&self, fork: u64, event: &str, body: &str) -> PyResult<()> {
         self.handle
             .tell_fork(ForkId(fork), event, body)
