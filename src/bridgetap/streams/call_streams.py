@@ -299,7 +299,6 @@ class CallStreams:
             detail=end.detail,
             frames=end.frames_sent,
             ms_dropped=end.ms_dropped,
-            ms_played=end.ms_played,
         )
         if end.is_error:
             self._notify(fork, "error", code_of(end.code), words_of(end.code, end.detail))
@@ -334,7 +333,6 @@ class CallStreams:
             lag_max_ms=event.lag_max_ms,
             latency_p50_us=event.latency_p50_us,
             latency_p99_us=event.latency_p99_us,
-            ms_played=event.ms_played,
         )
 
     def _ended_meanwhile(self, fork: _Fork) -> EndReason | None:

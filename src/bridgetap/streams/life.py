@@ -69,7 +69,6 @@ class End:
     lag_max_ms: int = 0
     latency_p50_us: int = 0
     latency_p99_us: int = 0
-    ms_played: int = 0  # of what the far end of a bidirectional one said
 
     @property
     def is_error(self) -> bool:
