@@ -40,7 +40,7 @@ class Heard:
         self.faults: Faults | None = None
         self.stopped = False
 
-    def samples(self) -> dict[str, array[int]]:
+    def samples(self) -> "dict[str, array[int]]":
         """The last half second of each track, or of the sum."""
         decode, found = decoder(self.start.media_format), defaultdict(bytes)
         for media in self.media:
