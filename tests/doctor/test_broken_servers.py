@@ -33,7 +33,7 @@ def order(port: int, authority: Authority, **changes: Any) -> Order:
         "ca_file": authority.path,
         "system_roots": False,
         "connect_to": Place(host="127.0.0.1", port=port),
-        "connect_timeout_s": 1.0,
+        "connect_timeout_s": 3.0,
     }
     return Order(**{**usual, **changes})
 

@@ -21,7 +21,7 @@ async def resolve(order: Order) -> tuple[StepResult, list[Address]]:
     host = order.place.host
     try:
         async with asyncio.timeout(order.connect_timeout_s):
-            found = await asyncio.get_running_loop().getaddrinfo(host, order.place.port, type=socket.SOCK_STREAM)
+            names = await _look_up(host)
     except TimeoutError:
         text, change = f"no answer for {host} within {order.connect_timeout_s:g} s", "see the resolver of this machine"
         return StepResult(step=Step.DNS, findings=[fault("dns.timeout", text, change, TIMEOUT)]), []
@@ -29,7 +29,7 @@ async def resolve(order: Order) -> tuple[StepResult, list[Address]]:
         text = f"{host} has no address here ({getattr(error, 'strerror', None) or error})"
         change = "is the name spelt right, does its DNS record exist, and can this machine resolve public names?"
         return StepResult(step=Step.DNS, findings=[fault("dns.unknown-host", text, change, UNREACHABLE)]), []
-    addresses = list(dict.fromkeys(_bare(info[4][0]) for info in found))
+    addresses = list(dict.fromkeys(map(_bare, names)))
     denied = [address for address in addresses if _denied(address, order)]
     allowed = [address for address in addresses if address not in denied]
     findings = []
@@ -108,8 +108,17 @@ def _refused(refusals: Sequence[Refusal], order: Order) -> Finding:
     return fault("tcp.unreachable", text, "is there a route from this machine to that network?", UNREACHABLE)
 
 
-def _bare(text: object) -> Address:
-    address = ip_address(str(text).partition("%")[0])
+async def _look_up(host: str) -> list[str]:
+    """Addresses as text; one that is written out needs no resolver."""
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return [str(info[4][0]) for info in found]
+
+
+def _bare(text: str) -> Address:
+    address = ip_address(text.partition("%")[0])
     # ::ffff:10.0.0.1 is 10.0.0.1 to the kernel.
     return getattr(address, "ipv4_mapped", None) or address
 
