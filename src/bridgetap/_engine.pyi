@@ -25,6 +25,8 @@ __all__ = [
     "ForkEndpoint",
     "ForkLagging",
     "ForkOpened",
+    "ForkReconnecting",
+    "ForkResumed",
     "ForkTarget",
     "ForkWarned",
     "IncomingCall",
@@ -387,6 +389,7 @@ class MediaConfig:
         connect_timeout_ms: int = 5000,
         handshakes_per_second: int = 200,
         close_drain_ms: int = 5000,
+        coalesce_ms: int = 0,
         allow_networks: list[str] = ...,
         deny_networks: list[str] = ...,
     ) -> MediaConfig:
@@ -609,6 +612,38 @@ class ForkOpened:
     connect_ms: float
 
 @final
+class ForkReconnecting:
+    """There is no connection, or no more; endpoint number `endpoint` is dialled in `wait_ms`.
+
+    `code`, `detail`, `close_code`: why there is none, as in `ForkEnded`. This one and `ForkResumed` take
+    each other's place while unread: what counts is whether there is a connection now.
+    """
+
+    leg: int
+    fork: int
+    endpoint: int
+    wait_ms: int
+    code: int
+    detail: str
+    close_code: int
+
+@final
+class ForkResumed:
+    """A new connection took the place of one that broke.
+
+    `knows`: the server said what it had kept. `frames_replayed` messages are sent again; `gap_ms` of
+    audio fell out meanwhile and are told as a gap.
+    """
+
+    leg: int
+    fork: int
+    endpoint: int
+    down_ms: int
+    knows: bool
+    frames_replayed: int
+    gap_ms: int
+
+@final
 class ForkLagging:
     """The far end is behind: 30, 60 or 90 per cent of `max_lag_ms`, or audio was dropped (31930)."""
 
@@ -650,6 +685,9 @@ class ForkEnded:
     ms_dropped: int
     ms_repaired: int
     lag_max_ms: int
+    reconnects: int
+    ms_replayed: int
+    ms_missing: int
     latency_p50_us: int
     latency_p99_us: int
     ms_played: int
@@ -678,6 +716,16 @@ _SipEvent: TypeAlias = (
     | SipNotice
 )
 _MediaEvent: TypeAlias = (
-    DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | ForkOpened | ForkLagging | ForkWarned | ForkEnded | RecordEnded
+    DtmfPressed
+    | PlayEnded
+    | RtpTimedOut
+    | LegClosed
+    | ForkOpened
+    | ForkReconnecting
+    | ForkResumed
+    | ForkLagging
+    | ForkWarned
+    | ForkEnded
+    | RecordEnded
 )
 _Event: TypeAlias = _SipEvent | _MediaEvent

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridgetap.engine import EngineError, ForkLagging, ForkOpened
+from bridgetap.engine import EngineError, ForkLagging, ForkOpened, ForkReconnecting, ForkResumed
 from bridgetap.engine.fake import FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.errors import Conflict, InvalidStream, NotFound
@@ -438,6 +438,47 @@ async def test_dropped_audio_is_said_once(desk: Desk) -> None:
         desk.fake.push(ForkLagging(leg=desk.leg.id, fork=fork, lag_ms=4000, percent=90, dropped_ms=dropped_ms))
     await desk.settle()
     assert desk.notes == [("warning", 31930)]
+
+
+@virtual
+async def test_a_stream_that_is_resumed_says_so_and_ends_once(desk: Desk) -> None:
+    await desk.start(options=StreamOptions.of(resume=True))
+    (fork,) = desk.leg.forks
+    leg = desk.leg.id
+
+    def lost(code: int, detail: str) -> ForkReconnecting:
+        return ForkReconnecting(leg=leg, fork=fork, endpoint=0, wait_ms=100, code=code, detail=detail, close_code=0)
+
+    desk.fake.push(ForkOpened(leg=leg, fork=fork, connect_ms=1))
+    for _ in range(2):
+        desk.fake.push(lost(31903, "broken"))
+        await desk.settle()
+        desk.fake.push(lost(31902, "refused"))
+        await desk.settle()
+        desk.fake.push(
+            ForkResumed(leg=leg, fork=fork, endpoint=0, down_ms=300, knows=True, frames_replayed=7, gap_ms=0)
+        )
+        await desk.settle()
+    assert desk.rows()["tap"].reconnects == 2
+    assert desk.rows()["tap"].is_open
+    assert desk.notes == [("warning", 31903), ("warning", 31903)]
+    desk.leg.end_fork(fork, reason="call-ended")
+    await desk.settle()
+    assert desk.ends() == [("tap", "call-ended")]
+
+
+@virtual
+async def test_a_stream_that_is_stopped_while_it_reconnects_ends_as_stopped(desk: Desk) -> None:
+    await desk.start()
+    (fork,) = desk.leg.forks
+    desk.fake.push(ForkOpened(leg=desk.leg.id, fork=fork, connect_ms=1))
+    desk.fake.push(
+        ForkReconnecting(leg=desk.leg.id, fork=fork, endpoint=1, wait_ms=0, code=31921, detail="", close_code=1012)
+    )
+    await desk.settle()
+    desk.call.stop("tap", "websocket")
+    await desk.settle()
+    assert desk.ends() == [("tap", "stopped")]
 
 
 # -- the server's end --

@@ -11,11 +11,20 @@ from bridgetap.streams.life import NEXT, IllegalStep, Step, advance
 def test_every_step_is_in_the_table_or_an_error(state: State, step: Step) -> None:
     legal = {
         (State.CREATED, Step.OPENED),
+        (State.CREATED, Step.LOST),
         (State.CREATED, Step.STOPPED),
         (State.CREATED, Step.ENDED),
+        (State.OPEN, Step.LOST),
+        (State.OPEN, Step.RESUMED),
         (State.OPEN, Step.STOPPED),
         (State.OPEN, Step.ENDED),
+        (State.RECONNECTING, Step.LOST),
+        (State.RECONNECTING, Step.RESUMED),
+        (State.RECONNECTING, Step.STOPPED),
+        (State.RECONNECTING, Step.ENDED),
         (State.STOPPING, Step.OPENED),
+        (State.STOPPING, Step.LOST),
+        (State.STOPPING, Step.RESUMED),
         (State.STOPPING, Step.STOPPED),
         (State.STOPPING, Step.ENDED),
     }

@@ -152,7 +152,10 @@ impl LegHandle {
             return Err(target::no_endpoint());
         };
         let fork = ForkId(self.inner.next_id());
-        let target = Arc::new(target);
+        let target = Arc::new(ForkTarget {
+            seed: fork.0,
+            ..target
+        });
         self.inner.up.open_fork(fork);
         let started = self.start(Command::StartFork {
             leg: self.leg.id,

@@ -46,6 +46,8 @@ pub struct MediaConfig {
     pub handshakes_per_second: u32,
     /// How long a stopped fork may go on writing what is queued.
     pub close_drain: Duration,
+    /// How long the frames of a stream's tracks wait for each other; zero: not at all.
+    pub coalesce: Duration,
     /// Networks where streams may always connect to.
     pub allow_networks: Vec<String>,
     /// Networks where they may not.
@@ -65,6 +67,7 @@ impl Default for MediaConfig {
             connect_timeout: Duration::from_millis(5000),
             handshakes_per_second: 200,
             close_drain: Duration::from_millis(5000),
+            coalesce: Duration::ZERO,
             allow_networks: Vec::new(),
             deny_networks: Vec::new(),
         }
@@ -346,6 +349,7 @@ fn shard_config(config: &MediaConfig) -> ShardConfig {
         reorder: config.reorder,
         rtp_timeout: config.rtp_timeout,
         close_drain: config.close_drain,
+        coalesce: config.coalesce,
         ..ShardConfig::new(Instant::now(), ntp)
     }
 }

@@ -47,6 +47,8 @@ impl News for MediaEvent {
             | MediaEvent::RecordEnded { leg, .. } => of_leg(*leg),
             MediaEvent::LegClosed { stats } => of_leg(stats.leg),
             MediaEvent::ForkOpened { fork, .. }
+            | MediaEvent::ForkReconnecting { fork, .. }
+            | MediaEvent::ForkResumed { fork, .. }
             | MediaEvent::ForkLagging { fork, .. }
             | MediaEvent::ForkWarned { fork, .. } => of_fork(*fork),
             MediaEvent::ForkEnded(ended) => of_fork(ended.fork),
@@ -61,6 +63,10 @@ impl News for MediaEvent {
             },
             MediaEvent::RtpTimedOut { .. } => Place::Newest { class: 1 },
             MediaEvent::ForkLagging { .. } => Place::Newest { class: 2 },
+            // One class: what counts is whether there is a connection now.
+            MediaEvent::ForkReconnecting { .. } | MediaEvent::ForkResumed { .. } => {
+                Place::Newest { class: 3 }
+            }
             // One for each order, and orders are bounded; one for each of three codes.
             MediaEvent::PlayEnded { .. }
             | MediaEvent::RecordEnded { .. }

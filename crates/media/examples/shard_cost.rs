@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
+    Codec, Command, Direction, ForkDial, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
     MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
 };
 
@@ -34,6 +34,8 @@ impl Sink for Nowhere {
     fn fork_ready(&mut self, fork: ForkId) {
         self.ready.push(fork);
     }
+
+    fn fork_dial(&mut self, _fork: ForkId, _dial: ForkDial) {}
 
     fn event(&mut self, _event: MediaEvent) {}
 
@@ -164,7 +166,7 @@ fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, sink: &mut Nowhe
     let fork = ForkId(call);
     let target = Arc::new(target);
     shard.command(now, Command::StartFork { leg, fork, target }, sink);
-    shard.fork_opened(now, fork, sink);
+    shard.fork_opened(now, fork, None, sink);
 }
 
 fn packet(leg: u64, tick: u64) -> [u8; 172] {

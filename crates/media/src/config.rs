@@ -18,6 +18,8 @@ pub struct ShardConfig {
     pub rtp_timeout: Duration,
     /// How long a stopped fork may go on writing what is queued.
     pub close_drain: Duration,
+    /// How long the frames of a fork's tracks wait for each other; zero: not at all.
+    pub coalesce: Duration,
 }
 
 impl ShardConfig {
@@ -30,6 +32,7 @@ impl ShardConfig {
             reorder: Duration::from_millis(40),
             rtp_timeout: Duration::ZERO,
             close_drain: Duration::from_millis(5000),
+            coalesce: Duration::ZERO,
         }
     }
 }

@@ -48,6 +48,40 @@ pub enum MediaEvent {
         /// From `StartFork` to the hand-over.
         connect_ms: f64,
     },
+    /// There is no connection, or no more: another one is made. Overwrites what was told of it before.
+    ForkReconnecting {
+        /// The leg it copies.
+        leg: LegId,
+        /// The fork.
+        fork: ForkId,
+        /// The endpoint that is dialled next, from 0.
+        endpoint: u32,
+        /// In how long.
+        wait_ms: u32,
+        /// Why there is none: Twilio's code (31901 …) or 0.
+        code: u32,
+        /// The cause in words.
+        detail: String,
+        /// The WebSocket close code received, else 0.
+        close_code: u16,
+    },
+    /// A new connection took the place of the one that broke.
+    ForkResumed {
+        /// The leg it copies.
+        leg: LegId,
+        /// The fork.
+        fork: ForkId,
+        /// Which endpoint answered, from 0.
+        endpoint: u32,
+        /// How long there was none.
+        down_ms: u64,
+        /// The server said what it had kept.
+        knows: bool,
+        /// Messages that are sent again.
+        frames_replayed: u64,
+        /// Audio that is missing, of the track that lacks more.
+        gap_ms: u64,
+    },
     /// The far end is behind, or audio was skipped.
     ForkLagging {
         /// The leg it copies.
@@ -143,6 +177,12 @@ pub struct ForkEnded {
     pub ms_repaired: u64,
     /// The furthest it was behind.
     pub lag_max_ms: u32,
+    /// Connections that took the place of one that broke.
+    pub reconnects: u32,
+    /// Audio handed over again.
+    pub ms_replayed: u64,
+    /// Audio told as missing (`gap`), skipped or lost by the far end.
+    pub ms_missing: u64,
     /// Packet in to frame handed over, median, in µs.
     pub latency_p50_us: u32,
     /// The same, 99th percentile.

@@ -3,14 +3,18 @@
 //! The shard's driver connects and writes; the fork says what to write next, how long to go on
 //! after a stop, what to skip when the far end is behind, and how it ended, exactly once.
 
+mod again;
 mod aside;
+mod ending;
 mod json;
+mod kept;
 mod lag;
 mod lane;
 mod latency;
 mod marks;
 mod messages;
 mod reader;
+mod redial;
 mod ring;
 mod shape;
 mod shaped;
@@ -22,22 +26,24 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use self::aside::{Aside, News, Waiting};
+use self::kept::{Kept, Message};
 use self::lag::LagWatch;
 use self::messages::{CONNECTED, Media, Messages};
 use self::reader::Reader;
 pub use self::reader::Rings;
+use self::redial::Redial;
 pub use self::ring::Ring;
 pub use self::shape::{Asides, Channels, Format, Framing, Shape, WallClock};
 use self::shaper::Shaper;
 use self::talking::Talking;
-use self::totals::{Ended, Totals};
-pub use self::wire::{ForkFrame, RemoteClose};
+use self::totals::Totals;
+pub use self::wire::{Failure, ForkDial, ForkFrame, RemoteClose};
 use crate::clock::{CHUNK_MS, CallClock, PER_MS};
 use crate::config::Track;
 use crate::event::{EndReason, MediaEvent};
 use crate::ids::{ForkId, LegId};
 use crate::sink::Sink;
-use crate::target::{CaptureFrom, ForkTarget};
+use crate::target::{CaptureFrom, ForkTarget, Overflow};
 
 /// How long `stop` itself may wait for the socket.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -54,6 +60,7 @@ pub struct Fork {
     /// Makes the frames, unless they are Twilio's.
     shaper: Option<Box<Shaper>>,
     max_lag_ms: u32,
+    overflow: Overflow,
     capture_from: CaptureFrom,
     created: Instant,
     stage: Stage,
@@ -71,8 +78,20 @@ pub struct Fork {
     /// Of the last message that carries one.
     sequence: u64,
     told_ready: bool,
+    /// How long a frame may wait for that of the other track, and until when one does.
+    coalesce: Duration,
+    hold: Option<Instant>,
+    redial: Redial,
+    /// When the server answered 101 last.
     opened: Option<Instant>,
+    /// `start` was handed over once.
+    introduced: bool,
+    /// When the connection broke that is to be replaced.
+    broke: Option<Instant>,
+    /// In resume mode: what can be sent again.
+    kept: Option<Box<Kept>>,
     message_len: usize,
+    unsent_bytes: usize,
     unsent_ms: u32,
     lag: LagWatch,
     totals: Totals,
@@ -80,10 +99,16 @@ pub struct Fork {
     talking: Option<Box<Talking>>,
 }
 
-/// Connecting → Connected → Greeted → Streaming → Stopped → Over; any may go to Over.
+/// Connecting → Connected → Greeted → Streaming → Stopped → Over; any may go to Over. In resume mode
+/// any but the last may go to Waiting, and from there to Connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Connecting,
+    /// An endpoint is dialled again then.
+    Waiting {
+        until: Instant,
+        endpoint: usize,
+    },
     /// `connected` is next.
     Connected,
     /// `start` is next.
@@ -95,6 +120,14 @@ enum Stage {
     },
     /// `ForkEnded` was told.
     Over,
+}
+
+/// One message, as it was appended.
+#[derive(Debug, Clone, Copy)]
+struct Composed {
+    message: Message,
+    /// Chunks of all tracks, for the totals.
+    chunks: u64,
 }
 
 /// No further audio is taken.
@@ -121,6 +154,7 @@ impl Fork {
             shape: target.shape,
             shaper: (!target.shape.has_plain_audio()).then(|| Box::new(Shaper::new(target.shape))),
             max_lag_ms: target.max_lag_ms,
+            overflow: target.overflow,
             capture_from: target.capture_from,
             created: now,
             stage: Stage::Connecting,
@@ -130,15 +164,28 @@ impl Fork {
             origin_ms: 0,
             asides: Waiting::default(),
             tells_keys: target.bidirectional || target.shape.asides.dtmf,
-            sequence: 0,
+            sequence: 1, // of `start`
             told_ready: false,
+            coalesce: Duration::ZERO,
+            hold: None,
+            redial: Redial::new(target.endpoints.len(), target.resume.is_some(), target.seed),
             opened: None,
+            introduced: false,
+            broke: None,
+            kept: target.resume.map(|how| Box::new(Kept::new(2, how))),
             message_len: 360,
+            unsent_bytes: 0,
             unsent_ms: 0,
             lag: LagWatch::default(),
             totals: Totals::new(),
             talking: Talking::new(target),
         }
+    }
+
+    /// Let the frames of both tracks wait for each other for so long, so that they are written as one.
+    pub fn coalescing(mut self, time: Duration) -> Self {
+        self.coalesce = time;
+        self
     }
 
     pub fn id(&self) -> ForkId {
@@ -179,15 +226,6 @@ impl Fork {
         self.reader.needs(track)
     }
 
-    /// The far server answered 101.
-    pub fn opened(&mut self, now: Instant, sink: &mut impl Sink) {
-        if self.stage == Stage::Connecting {
-            self.stage = Stage::Connected;
-            self.opened = Some(now);
-            self.tell_ready(sink);
-        }
-    }
-
     /// The newest frame of a track was pushed.
     pub fn chunk_added(
         &mut self,
@@ -200,13 +238,32 @@ impl Fork {
         if !self.reader.pushed(track, index, rings) {
             return;
         }
+        self.keep_new(now, rings, sink);
         self.bound_lag(now, rings, sink);
         if self.stage == Stage::Streaming && self.has_frame(rings) {
+            self.offer(now, rings, sink);
+        }
+    }
+
+    /// There is something to send: at once, or with what the other track brings in a moment.
+    fn offer(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
+        let alone = !self.coalesce.is_zero()
+            && self.tracks.len() > 1
+            && match &self.kept {
+                Some(kept) => kept.waiting() < 2,
+                None => self.shaper.is_none() && !self.reader.has_both(rings),
+            };
+        if alone && !self.told_ready {
+            self.hold.get_or_insert(now + self.coalesce);
+        } else {
             self.tell_ready(sink);
         }
     }
 
     fn has_frame(&self, rings: &Rings) -> bool {
+        if let Some(kept) = &self.kept {
+            return kept.waiting() > 0;
+        }
         match &self.shaper {
             None => true,
             Some(shaper) => shaper.next(&self.tracks, &self.reader, rings).is_some(),
@@ -233,7 +290,8 @@ impl Fork {
             return;
         }
         self.asides.add(Aside { at_ms, news });
-        if self.stage == Stage::Streaming {
+        // In resume mode it is put in its place with the next audio.
+        if self.stage == Stage::Streaming && self.kept.is_none() {
             self.tell_ready(sink);
         }
     }
@@ -247,7 +305,7 @@ impl Fork {
         sink: &mut impl Sink,
     ) -> Option<ForkFrame> {
         let frame = match self.stage {
-            Stage::Connecting | Stage::Stopped { .. } | Stage::Over => None,
+            Stage::Connecting | Stage::Waiting { .. } | Stage::Stopped { .. } | Stage::Over => None,
             Stage::Connected => {
                 out.extend_from_slice(CONNECTED);
                 self.stage = Stage::Greeted;
@@ -255,36 +313,62 @@ impl Fork {
             }
             Stage::Greeted => {
                 self.messages.start(out);
-                self.sequence = 1;
                 self.stage = Stage::Streaming;
-                sink.event(MediaEvent::ForkOpened {
-                    leg: self.leg,
-                    fork: self.id,
-                    connect_ms: now.saturating_duration_since(self.created).as_secs_f64() * 1000.0,
-                });
+                if !std::mem::replace(&mut self.introduced, true) {
+                    let took = now.saturating_duration_since(self.created);
+                    sink.event(MediaEvent::ForkOpened {
+                        leg: self.leg,
+                        fork: self.id,
+                        connect_ms: took.as_secs_f64() * 1000.0,
+                    });
+                }
                 Some(ForkFrame::Start)
             }
+            Stage::Streaming if self.kept.is_some() => self.next_kept(now, out),
             Stage::Streaming => {
                 if let Some(frame) = self.next_mark(out) {
                     Some(frame)
-                } else if self.next_aside(rings, out) {
-                    Some(ForkFrame::Event)
-                } else if let Some(frame) = self.next_audio(now, rings, out) {
-                    Some(frame)
+                } else if let Some(composed) = self.compose(rings, out) {
+                    self.account(now, &composed);
+                    Some(composed.message.frame)
                 } else {
                     self.next_stop(now, out)
                 }
             }
         };
         self.told_ready = frame.is_some();
+        if self.told_ready {
+            self.hold = None;
+        }
         frame
     }
 
-    fn next_aside(&mut self, rings: &Rings, out: &mut Vec<u8>) -> bool {
-        let audio_ms = self.reader.next_index(rings).map(|index| index * CHUNK_MS);
-        let Some(aside) = self.asides.next(audio_ms) else {
-            return false;
+    /// Append the oldest that was not composed yet, under the next number.
+    fn compose(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
+        if let Some(composed) = self.next_aside(rings, out) {
+            return Some(composed);
+        }
+        let before = out.len();
+        let composed = match self.shaper {
+            Some(_) => self.next_shaped(rings, out),
+            None => self.next_plain(rings, out),
         };
+        if composed.is_some() {
+            self.message_len = out.len() - before;
+        }
+        composed
+    }
+
+    fn account(&mut self, now: Instant, composed: &Composed) {
+        if composed.chunks > 0 {
+            self.totals.sent(composed.chunks, composed.message.repaired);
+            self.note_latency(now, composed.message.arrived);
+        }
+    }
+
+    fn next_aside(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
+        let audio_ms = self.reader.next_index(rings).map(|index| index * CHUNK_MS);
+        let aside = self.asides.next(audio_ms)?;
         self.sequence += 1;
         let wall_ms = self.wall_ms(aside.at_ms);
         match &aside.news {
@@ -295,7 +379,16 @@ impl Fork {
                     .told(out, self.sequence, event, body, timestamp_ms, wall_ms);
             }
         }
-        true
+        Some(Composed {
+            message: Message {
+                frame: ForkFrame::Event,
+                chunks: [0, 0],
+                clock_ms: aside.at_ms,
+                arrived: None,
+                repaired: 0,
+            },
+            chunks: 0,
+        })
     }
 
     /// The wall clock at a time of the call's, where the stream wants it.
@@ -308,27 +401,32 @@ impl Fork {
         )
     }
 
-    fn next_audio(&mut self, now: Instant, rings: &Rings, out: &mut Vec<u8>) -> Option<ForkFrame> {
-        if self.shaper.is_some() {
-            return self.next_shaped(now, rings, out);
-        }
+    fn next_plain(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
         let (track, chunk, frame) = self.reader.next(rings)?;
         self.sequence += 1;
-        let before = out.len();
+        let clock_ms = (frame.index + 1) * CHUNK_MS;
         self.messages.media(
             out,
             &Media {
                 sequence: self.sequence,
                 track,
                 chunk,
-                timestamp_ms: ((frame.index + 1) * CHUNK_MS).saturating_sub(self.origin_ms),
+                timestamp_ms: clock_ms.saturating_sub(self.origin_ms),
                 payload: &frame.payload,
             },
         );
-        self.message_len = out.len() - before;
-        self.totals.sent(1, frame.filled.into());
-        self.note_latency(now, frame.arrived);
-        Some(ForkFrame::Media)
+        let mut chunks = [0, 0];
+        chunks[track as usize] = 1;
+        Some(Composed {
+            message: Message {
+                frame: ForkFrame::Media,
+                chunks,
+                clock_ms,
+                arrived: frame.arrived,
+                repaired: frame.filled.into(),
+            },
+            chunks: 1,
+        })
     }
 
     /// What waited for the far server to answer says nothing about us.
@@ -340,140 +438,11 @@ impl Fork {
         }
     }
 
-    fn next_stop(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<ForkFrame> {
-        self.ending?;
-        self.sequence += 1;
-        self.messages.stop(out, self.sequence);
-        self.stage = Stage::Stopped {
-            until: now + STOP_GRACE,
-        };
-        Some(ForkFrame::Stop)
-    }
-
-    /// The driver wrote; so much has not reached the peer.
-    pub fn written(
-        &mut self,
-        now: Instant,
-        unsent_bytes: usize,
-        rings: &Rings,
-        sink: &mut impl Sink,
-    ) {
-        let frames = self.shape.frames_for(self.tracks.len());
-        let per_frame = (self.message_len + WIRE_OVERHEAD) * frames;
-        let ms = unsent_bytes as u64 * self.shape.chunks() * CHUNK_MS / per_frame as u64;
-        self.unsent_ms = u32::try_from(ms).unwrap_or(u32::MAX);
-        if matches!(self.stage, Stage::Stopped { .. }) && unsent_bytes == 0 {
-            self.end_as_asked(0, rings, sink);
-        } else {
-            self.bound_lag(now, rings, sink);
-        }
-    }
-
-    /// Take no further audio; drain until `deadline`.
-    pub fn stop(
-        &mut self,
-        reason: EndReason,
-        deadline: Instant,
-        rings: &Rings,
-        sink: &mut impl Sink,
-    ) {
-        if self.ending.is_some() || self.stage == Stage::Over {
-            return;
-        }
-        self.ending = Some(Ending { reason, deadline });
-        self.reader.stop(rings);
-        match self.stage {
-            // Nobody to tell, and nothing to tell: over.
-            Stage::Connecting if self.reader.queued(rings) == 0 => {
-                self.end_as_asked(0, rings, sink)
-            }
-            Stage::Connecting => {}
-            _ => self.tell_ready(sink),
-        }
-    }
-
-    pub fn remote_closed(&mut self, close: RemoteClose, rings: &Rings, sink: &mut impl Sink) {
-        let close_code = close.close_code.unwrap_or(0);
-        if matches!(self.stage, Stage::Stopped { .. }) {
-            return self.end_as_asked(close_code, rings, sink);
-        }
-        let code = close.code();
-        let how = Ended {
-            reason: EndReason::RemoteClosed,
-            code,
-            detail: close.detail,
-            close_code,
-        };
-        self.end(how, rings, sink);
-    }
-
-    pub fn failed(&mut self, code: u32, detail: String, rings: &Rings, sink: &mut impl Sink) {
-        if matches!(self.stage, Stage::Stopped { .. }) {
-            // All was handed over; how the socket went after that changes nothing.
-            return self.end_as_asked(0, rings, sink);
-        }
-        let how = Ended {
-            reason: EndReason::Failed,
-            code,
-            detail,
-            close_code: 0,
-        };
-        self.end(how, rings, sink);
-    }
-
-    pub fn next_timeout(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Over => None,
-            Stage::Stopped { until } => Some(until),
-            _ => self.ending.map(|ending| ending.deadline),
-        }
-    }
-
-    pub fn handle_timeout(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
-        if self.next_timeout().is_none_or(|due| due > now) {
-            return;
-        }
-        if self.stage == Stage::Streaming && self.reader.queued(rings) > 0 {
-            // The drain is over: drop what is left, and give `stop` itself a moment.
-            self.skip_to(0, rings);
-            if let Some(ending) = &mut self.ending {
-                ending.deadline = now + STOP_GRACE;
-            }
-            self.tell_ready(sink);
-        } else {
-            self.end_as_asked(0, rings, sink);
-        }
-    }
-
     fn tell_ready(&mut self, sink: &mut impl Sink) {
+        self.hold = None;
         if !self.told_ready {
             self.told_ready = true;
             sink.fork_ready(self.id);
         }
-    }
-
-    fn end_as_asked(&mut self, close_code: u16, rings: &Rings, sink: &mut impl Sink) {
-        let reason = self
-            .ending
-            .map_or(EndReason::Stopped, |ending| ending.reason);
-        let how = Ended {
-            reason,
-            code: 0,
-            detail: String::new(),
-            close_code,
-        };
-        self.end(how, rings, sink);
-    }
-
-    fn end(&mut self, how: Ended, rings: &Rings, sink: &mut impl Sink) {
-        if self.stage == Stage::Over {
-            return;
-        }
-        self.totals.chunks_dropped += self.reader.queued(rings);
-        self.stage = Stage::Over;
-        self.reader = Reader::default();
-        let mut ended = self.totals.ended(self.leg, self.id, how, self.lag.most_ms);
-        ended.ms_played = self.talking.take().map_or(0, |talking| talking.played_ms());
-        sink.event(MediaEvent::ForkEnded(ended));
     }
 }

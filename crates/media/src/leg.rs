@@ -216,7 +216,7 @@ impl Leg {
         self.taps.close();
         let listeners = &mut self.taps.listeners;
         for fork in &mut listeners.forks {
-            fork.stop(EndReason::CallEnded, deadline, &listeners.rings, sink);
+            fork.stop(now, EndReason::CallEnded, deadline, &listeners.rings, sink);
         }
         if self.agreed.is_some() {
             self.send_report(now, true, scratch, sink);

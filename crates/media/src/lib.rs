@@ -36,7 +36,9 @@ mod transcode;
 pub use command::Command;
 pub use config::{Codec, Direction, LegConfig, LegMedia, ShardConfig, Track};
 pub use event::{EndReason, ForkEnded, LegStats, MediaEvent};
-pub use fork::{Asides, Channels, ForkFrame, Format, Framing, RemoteClose, Shape, WallClock};
+pub use fork::{
+    Asides, Channels, Failure, ForkDial, ForkFrame, Format, Framing, RemoteClose, Shape, WallClock,
+};
 pub use ids::{ForkId, LegId, PlayId, PromptId, RecordId};
 pub use prompt::{Prompt, PromptError};
 pub use shard::{MovedLeg, Shard};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use self::timers::Timers;
 use crate::command::Command;
 use crate::config::ShardConfig;
-use crate::fork::{Fork, ForkFrame, RemoteClose, Rings};
+use crate::fork::{Failure, Fork, ForkFrame, RemoteClose, Rings};
 use crate::ids::{ForkId, LegId, RecordId};
 use crate::leg::{Leg, Scratch};
 use crate::sink::Sink;
@@ -138,9 +138,15 @@ impl Shard {
         }
     }
 
-    /// The far server answered 101.
-    pub fn fork_opened(&mut self, now: Instant, fork: ForkId, sink: &mut impl Sink) {
-        self.with_fork(now, fork, |fork, _| fork.opened(now, sink));
+    /// The far server answered 101; `kept` is the last sequence number it says it has of this stream.
+    pub fn fork_opened(
+        &mut self,
+        now: Instant,
+        fork: ForkId,
+        kept: Option<u64>,
+        sink: &mut impl Sink,
+    ) {
+        self.with_fork(now, fork, |fork, _| fork.opened(now, kept, sink));
     }
 
     /// Append the next WebSocket text payload to `out`. `None`: nothing to send now; wait for
@@ -204,21 +210,20 @@ impl Shard {
         sink: &mut impl Sink,
     ) {
         self.with_fork(now, fork, |fork, rings| {
-            fork.remote_closed(close, rings, sink)
+            fork.remote_closed(now, close, rings, sink)
         });
     }
 
-    /// Connecting or writing failed; `code` is Twilio's (31901 …).
+    /// Connecting or writing failed.
     pub fn fork_failed(
         &mut self,
         now: Instant,
         fork: ForkId,
-        code: u32,
-        detail: String,
+        failure: Failure,
         sink: &mut impl Sink,
     ) {
         self.with_fork(now, fork, |fork, rings| {
-            fork.failed(code, detail, rings, sink)
+            fork.failed(now, failure, rings, sink)
         });
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::event::{LegStats, MediaEvent};
+use crate::fork::ForkDial;
 use crate::ids::{ForkId, LegId, RecordId};
 
 /// The driver's side of a shard. Called in the middle of shard methods, so it must not call
@@ -17,6 +18,9 @@ pub trait Sink {
     /// The fork has something to pull by `Shard::fork_next`. Said once; said again only after
     /// `fork_next` has returned `None`.
     fn fork_ready(&mut self, fork: ForkId);
+
+    /// Connect this fork to another endpoint, or again. The connection it had is gone.
+    fn fork_dial(&mut self, fork: ForkId, dial: ForkDial);
 
     /// Something happened. `ForkEnded` also means: close that fork's socket (after flushing it)
     /// or give up connecting; the shard has forgotten the fork.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    Channels, Codec, Command, Direction, ForkId, ForkTarget, Format, Framing, LegConfig, LegId,
-    LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
+    Channels, Codec, Command, Direction, ForkDial, ForkId, ForkTarget, Format, Framing, LegConfig,
+    LegId, LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
 };
 
 thread_local! {
@@ -67,6 +67,8 @@ impl Sink for Drain {
     fn fork_ready(&mut self, fork: ForkId) {
         self.ready[fork.0 as usize] = true;
     }
+
+    fn fork_dial(&mut self, _fork: ForkId, _dial: ForkDial) {}
 
     fn event(&mut self, _event: MediaEvent) {}
 
@@ -159,7 +161,7 @@ impl Call {
                 target: Arc::new(target),
             });
             self.shard
-                .fork_opened(self.epoch, ForkId(fork), &mut self.drain);
+                .fork_opened(self.epoch, ForkId(fork), None, &mut self.drain);
         }
     }
 

@@ -26,8 +26,8 @@ mod _engine {
     use crate::media::config::{ForkEndpoint, ForkTarget, LegMedia, MediaConfig};
     #[pymodule_export]
     use crate::media::events::{
-        DtmfPressed, ForkEnded, ForkLagging, ForkOpened, ForkWarned, LegClosed, LegStats,
-        PlayEnded, RecordEnded, RtpTimedOut,
+        DtmfPressed, ForkEnded, ForkLagging, ForkOpened, ForkReconnecting, ForkResumed, ForkWarned,
+        LegClosed, LegStats, PlayEnded, RecordEnded, RtpTimedOut,
     };
     #[pymodule_export]
     use crate::media::leg::Leg;

@@ -42,6 +42,7 @@ def media_config(settings: Settings) -> MediaConfig:
         connect_timeout_ms=streams.connect_timeout_ms,
         handshakes_per_second=streams.handshakes_per_second,
         close_drain_ms=streams.close_drain_ms,
+        coalesce_ms=streams.coalesce_ms,
         allow_networks=tuple(str(network) for network in streams.allow_networks),
         deny_networks=tuple(str(network) for network in streams.deny_networks),
     )

@@ -141,7 +141,7 @@ class Core:
                 self._give(self._legs.get(event.leg), event)
             case ev.ForkEnded():
                 self._give(self._forks.pop(event.fork, None), event)
-            case ev.ForkOpened() | ev.ForkLagging() | ev.ForkWarned():
+            case ev.ForkOpened() | ev.ForkReconnecting() | ev.ForkResumed() | ev.ForkLagging() | ev.ForkWarned():
                 self._give(self._forks.get(event.fork), event)
             case ev.Response():
                 future = self._requests.get(event.request)

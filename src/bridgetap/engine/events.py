@@ -250,6 +250,32 @@ class ForkOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForkReconnecting:
+    """There is no connection, or no more; another one is made. `code` and `detail` say why."""
+
+    leg: LegId
+    fork: ForkId
+    endpoint: int
+    wait_ms: int
+    code: int
+    detail: str
+    close_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkResumed:
+    """A new connection took the place of one that broke."""
+
+    leg: LegId
+    fork: ForkId
+    endpoint: int
+    down_ms: int
+    knows: bool
+    frames_replayed: int
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForkLagging:
     """The far end is behind, or audio was dropped (31930)."""
 
@@ -288,6 +314,9 @@ class ForkEnded:
     ms_dropped: int
     ms_repaired: int
     lag_max_ms: int
+    reconnects: int
+    ms_replayed: int
+    ms_missing: int
     latency_p50_us: int
     latency_p99_us: int
     ms_played: int = 0  # of a bidirectional fork
@@ -309,7 +338,7 @@ DialogEvent: TypeAlias = (
     CallProgress | CallAnswered | CallAcked | CallEnded | ReofferReceived | ReofferAnswered | RequestReceived
 )
 LegEvent: TypeAlias = DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | RecordEnded
-ForkEvent: TypeAlias = ForkOpened | ForkLagging | ForkWarned | ForkEnded
+ForkEvent: TypeAlias = ForkOpened | ForkReconnecting | ForkResumed | ForkLagging | ForkWarned | ForkEnded
 ServerEvent: TypeAlias = IncomingCall | RegisterReceived | FlowClosed | SipNotice
 Event: TypeAlias = DialogEvent | LegEvent | ForkEvent | ServerEvent | Response
 
@@ -333,6 +362,8 @@ CLASSES: dict[str, Any] = {
         RtpTimedOut,
         LegClosed,
         ForkOpened,
+        ForkReconnecting,
+        ForkResumed,
         ForkLagging,
         ForkWarned,
         ForkEnded,

@@ -142,6 +142,9 @@ class FakeLeg:
                     ms_dropped=0,
                     ms_repaired=0,
                     lag_max_ms=20,
+                    reconnects=0,
+                    ms_replayed=0,
+                    ms_missing=0,
                     latency_p50_us=900,
                     latency_p99_us=2000,
                 )

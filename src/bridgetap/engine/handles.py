@@ -55,6 +55,7 @@ class MediaConfig:
     connect_timeout_ms: int = 5000
     handshakes_per_second: int = 200
     close_drain_ms: int = 5000
+    coalesce_ms: int = 0
     allow_networks: tuple[str, ...] = ()
     deny_networks: tuple[str, ...] = ()
 

@@ -57,6 +57,12 @@ class StreamsSettings(Section):
     close_drain_ms: int = Field(
         default=5000, ge=0, le=60_000, description="How long queued audio may still be sent after Stop or hang-up."
     )
+    coalesce_ms: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="How long a frame may wait for that of the other track, so that both are one write; 0: not at all.",
+    )
     max_lag_ms: int | None = Field(
         default=None,
         ge=200,

@@ -41,6 +41,9 @@ class StreamRecord:
     ms_dropped: int = 0
     ms_repaired: int = 0
     lag_max_ms: int = 0
+    reconnects: int = 0
+    ms_replayed: int = 0
+    ms_missing: int = 0  # told to the far end as a gap
     latency_p50_us: int = 0
     latency_p99_us: int = 0
 
@@ -79,6 +82,9 @@ STREAMS = Kind(
         Column("ms_dropped", BigInteger, nullable=False),
         Column("ms_repaired", BigInteger, nullable=False),
         Column("lag_max_ms", BigInteger, nullable=False),
+        Column("reconnects", Integer, nullable=False, server_default="0"),
+        Column("ms_replayed", BigInteger, nullable=False, server_default="0"),
+        Column("ms_missing", BigInteger, nullable=False, server_default="0"),
         Column("latency_p50_us", BigInteger, nullable=False),
         Column("latency_p99_us", BigInteger, nullable=False),
         Index("ix_streams_node_ended_ns", "node", "ended_ns"),

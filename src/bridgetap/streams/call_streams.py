@@ -15,6 +15,8 @@ from bridgetap.engine import (
     ForkId,
     ForkLagging,
     ForkOpened,
+    ForkReconnecting,
+    ForkResumed,
     ForkWarned,
     LegHandle,
 )
@@ -244,12 +246,45 @@ class CallStreams:
                     self._parts.callbacks.put(stream_started(opened, fork.status, at_ns=now))
                 self._save(fork, opened)
                 self._log.info("stream.open", stream_sid=fork.named.sid, connect_ms=round(event.connect_ms, 1))
+            case ForkReconnecting():
+                self._reconnecting(fork, event)
+            case ForkResumed():
+                self._resumed(fork, event)
             case ForkLagging():
                 self._lagging(fork, event)
             case ForkWarned():
                 self._warned(fork, event)
             case ForkEnded():
                 self._end(fork, self._end_of(event))
+
+    def _reconnecting(self, fork: _Fork, event: ForkReconnecting) -> None:
+        was, fork.state = fork.state, advance(fork.state, Step.LOST)
+        self._log.warning(
+            "stream.reconnecting",
+            stream_sid=fork.named.sid,
+            code=event.code,
+            detail=event.detail,
+            close_code=event.close_code,
+            endpoint=event.endpoint,
+            wait_ms=event.wait_ms,
+        )
+        if was is not State.RECONNECTING:  # once for each time that it is lost
+            words = words_of(event.code, event.detail)
+            self._notify(fork, "warning", code_of(event.code), f"{words}; it is connected again")
+
+    def _resumed(self, fork: _Fork, event: ForkResumed) -> None:
+        fork.state = advance(fork.state, Step.RESUMED)
+        now = self._parts.clock.now_ns()
+        self._save(fork, replace(fork.record, reconnects=fork.record.reconnects + 1, updated_ns=now))
+        self._log.info(
+            "stream.resumed",
+            stream_sid=fork.named.sid,
+            endpoint=event.endpoint,
+            down_ms=event.down_ms,
+            knows=event.knows,
+            frames_replayed=event.frames_replayed,
+            gap_ms=event.gap_ms,
+        )
 
     def _lagging(self, fork: _Fork, event: ForkLagging) -> None:
         self._log.warning(
@@ -284,6 +319,9 @@ class CallStreams:
             ms_dropped=end.ms_dropped,
             ms_repaired=end.ms_repaired,
             lag_max_ms=end.lag_max_ms,
+            reconnects=end.reconnects,
+            ms_replayed=end.ms_replayed,
+            ms_missing=end.ms_missing,
             latency_p50_us=end.latency_p50_us,
             latency_p99_us=end.latency_p99_us,
         )
@@ -299,6 +337,8 @@ class CallStreams:
             detail=end.detail,
             frames=end.frames_sent,
             ms_dropped=end.ms_dropped,
+            reconnects=end.reconnects,
+            ms_missing=end.ms_missing,
         )
         if end.is_error:
             self._notify(fork, "error", code_of(end.code), words_of(end.code, end.detail))
@@ -331,6 +371,9 @@ class CallStreams:
             ms_dropped=event.ms_dropped,
             ms_repaired=event.ms_repaired,
             lag_max_ms=event.lag_max_ms,
+            reconnects=event.reconnects,
+            ms_replayed=event.ms_replayed,
+            ms_missing=event.ms_missing,
             latency_p50_us=event.latency_p50_us,
             latency_p99_us=event.latency_p99_us,
         )

@@ -1,4 +1,4 @@
-"""The life of one fork as a table: created → open → stopping → ended, and what is known at the end."""
+"""The life of one fork as a table: created → open (↔ reconnecting) → stopping → ended, and what is known at the end."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,22 +17,34 @@ NORMAL_CLOSURE = 1000  # RFC 6455 §7.4.1
 class State(Enum):
     CREATED = "created"  # validated, named, budgeted, its row committed; the far end may be connecting
     OPEN = "open"  # the far end answered 101
+    RECONNECTING = "reconnecting"  # the connection broke; another one is made
     STOPPING = "stopping"  # takes no further audio; what is queued drains
     ENDED = "ended"
 
 
 class Step(Enum):
     OPENED = "opened"
+    LOST = "lost"
+    RESUMED = "resumed"
     STOPPED = "stopped"
     ENDED = "ended"
 
 
 NEXT: dict[tuple[State, Step], State] = {
     (State.CREATED, Step.OPENED): State.OPEN,
+    (State.CREATED, Step.LOST): State.CREATED,  # one of several servers could not be reached
     (State.CREATED, Step.STOPPED): State.STOPPING,
     (State.CREATED, Step.ENDED): State.ENDED,
+    (State.OPEN, Step.LOST): State.RECONNECTING,
+    (State.OPEN, Step.RESUMED): State.OPEN,  # that it was lost was not even read
     (State.OPEN, Step.STOPPED): State.STOPPING,
     (State.OPEN, Step.ENDED): State.ENDED,
+    (State.RECONNECTING, Step.LOST): State.RECONNECTING,
+    (State.RECONNECTING, Step.RESUMED): State.OPEN,
+    (State.RECONNECTING, Step.STOPPED): State.STOPPING,
+    (State.RECONNECTING, Step.ENDED): State.ENDED,
+    (State.STOPPING, Step.LOST): State.STOPPING,  # it is drained over the next connection
+    (State.STOPPING, Step.RESUMED): State.STOPPING,
     (State.STOPPING, Step.OPENED): State.STOPPING,  # the 101 was on its way
     (State.STOPPING, Step.STOPPED): State.STOPPING,  # the call ended while it drained
     (State.STOPPING, Step.ENDED): State.ENDED,
@@ -67,6 +79,9 @@ class End:
     ms_dropped: int = 0
     ms_repaired: int = 0
     lag_max_ms: int = 0
+    reconnects: int = 0
+    ms_replayed: int = 0
+    ms_missing: int = 0
     latency_p50_us: int = 0
     latency_p99_us: int = 0
 

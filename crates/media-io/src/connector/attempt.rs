@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustls::ClientConnection;
+use bridgetap_media::Failure;
+use rustls::{ClientConnection, Error as TlsError};
 
-use super::{Dial, Failure, Opened};
+use super::{Dial, Opened};
 use crate::poller::{Interest, Poller};
 use crate::socket;
 use crate::tls::{TlsClient, explain};
@@ -165,13 +166,13 @@ impl Attempt {
         self.address_deadline = self.deadline;
         let mut tls = match tools.tls.connection(&self.dial.endpoint) {
             Ok(tls) => Box::new(tls),
-            Err(why) => return Step::Fail(Failure::new(31910, why)),
+            Err(why) => return Step::Fail(Failure::lasting(31910, why)),
         };
         let mut nonce = [0; 16];
         if let Err(error) = getrandom::fill(&mut nonce) {
             return Step::Fail(Failure::new(31900, format!("no random bytes: {error}")));
         }
-        let (upgrade, request) = Upgrade::new(&self.dial.endpoint, tools.user_agent, nonce);
+        let (upgrade, request) = Upgrade::new(&self.dial, tools.user_agent, nonce);
         if let Err(error) = tls.writer().write_all(&request) {
             return Step::Fail(Failure::new(
                 31900,
@@ -195,7 +196,8 @@ impl Attempt {
         else {
             return Step::Wait;
         };
-        let rest = match converse(socket, tls, upgrade) {
+        let own_ca = self.dial.endpoint.tls.trusted_ca.is_some();
+        let rest = match converse(socket, tls, upgrade, own_ca) {
             Ok(Some(rest)) => rest,
             Ok(None) => {
                 let interest = if tls.wants_write() {
@@ -212,10 +214,15 @@ impl Attempt {
         };
         let _ = tools.poller.remove(socket);
         match std::mem::replace(&mut self.state, State::Resolving) {
-            State::Upgrading { socket, tls, .. } => Step::Open(Box::new(Opened {
+            State::Upgrading {
+                socket,
+                tls,
+                upgrade,
+            } => Step::Open(Box::new(Opened {
                 socket,
                 tls,
                 early: rest,
+                kept: upgrade.kept(),
             })),
             _ => Step::Wait,
         }
@@ -227,6 +234,7 @@ fn converse(
     socket: &mut TcpStream,
     tls: &mut ClientConnection,
     upgrade: &mut Upgrade,
+    own_ca: bool,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let mut plain = Vec::new();
     let mut ended = None;
@@ -240,7 +248,14 @@ fn converse(
         }
         if let Err(error) = tls.process_new_packets() {
             let _ = flush(socket, tls); // the alert, so that the server's log says why
-            return Err(Failure::new(31910, explain(&error)));
+            let why = explain(&error, own_ca);
+            // What the server presents, and what it says of us, it will present and say again.
+            return Err(match error {
+                TlsError::InvalidCertificate(_) | TlsError::AlertReceived(_) => {
+                    Failure::lasting(31910, why)
+                }
+                _ => Failure::new(31910, why),
+            });
         }
         // What is there is taken; the error that ends the reading is "no more now" or "no more".
         let _ = tls.reader().read_to_end(&mut plain);
@@ -251,7 +266,10 @@ fn converse(
     if !plain.is_empty()
         && let Some(rest) = upgrade
             .feed(&plain)
-            .map_err(|why| Failure::new(31920, why))?
+            .map_err(|why| match upgrade.is_refused() {
+                true => Failure::lasting(31920, why),
+                false => Failure::new(31920, why),
+            })?
     {
         return Ok(Some(rest));
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bridgetap_media::{ForkEndpoint, ForkId, ForkTarget};
+use bridgetap_media::{Failure, ForkDial, ForkEndpoint, ForkId, ForkTarget};
 use rustls::ClientConnection;
 
 use crate::mailbox::{Mailbox, Undelivered};
@@ -26,22 +26,8 @@ pub(crate) struct Opened {
     pub(crate) socket: TcpStream,
     pub(crate) tls: Box<ClientConnection>,
     pub(crate) early: Vec<u8>,
-}
-
-/// Why there is none; `code` is Twilio's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) code: u32,
-    pub(crate) detail: String,
-}
-
-impl Failure {
-    pub(crate) fn new(code: u32, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
-    }
+    /// The last sequence number the server says it has of a stream that is resumed.
+    pub(crate) kept: Option<u64>,
 }
 
 /// What becomes of one job, said once unless it was cancelled.
@@ -54,13 +40,28 @@ pub(crate) type Deliver = Box<dyn FnOnce(Outcome) + Send>;
 #[derive(Debug, Clone)]
 pub(crate) struct Dial {
     pub(crate) endpoint: ForkEndpoint,
+    /// The value of `Bridgetap-Resume`, where a stream is resumed.
+    pub(crate) resume: Option<String>,
 }
 
 impl Dial {
     /// The first try of a fork; none when it names no endpoint.
     pub(crate) fn first(target: &ForkTarget) -> Option<Self> {
-        let endpoint = target.endpoints.first()?.clone();
-        Some(Self { endpoint })
+        let first = ForkDial {
+            endpoint: 0,
+            sent: None,
+        };
+        Self::of(target, first)
+    }
+
+    /// A later one.
+    pub(crate) fn of(target: &ForkTarget, dial: ForkDial) -> Option<Self> {
+        Some(Self {
+            endpoint: target.endpoints.get(dial.endpoint)?.clone(),
+            resume: dial
+                .sent
+                .map(|sent| format!("{}; sent={sent}", target.stream_sid)),
+        })
     }
 }
 
@@ -95,10 +96,11 @@ enum Order {
     Stop,
 }
 
-struct Job {
-    fork: ForkId,
-    dial: Dial,
-    deliver: Deliver,
+/// One stream to open.
+pub(crate) struct Job {
+    pub(crate) fork: ForkId,
+    pub(crate) dial: Dial,
+    pub(crate) deliver: Deliver,
 }
 
 /// Jobs that may wait for their turn; beyond that a fork fails at once.
@@ -131,6 +133,18 @@ impl Connector {
             let full = Failure::new(31901, "too many streams already wait to be opened");
             (job.deliver)(Err(full));
         }
+    }
+
+    /// Open more streams of forks that were begun before: there is always room for them. False, and
+    /// they stay, when the connector is busy right now.
+    pub(crate) fn try_open(&self, jobs: &mut Vec<Job>) -> bool {
+        let mut orders: Vec<Order> = jobs.drain(..).map(Order::Open).collect();
+        let done = self.orders.try_post_ends(&mut orders);
+        jobs.extend(orders.into_iter().filter_map(|order| match order {
+            Order::Open(job) => Some(job),
+            _ => None,
+        }));
+        done
     }
 
     /// Nobody wants these any more. False, and they stay, when the connector is busy right now.

@@ -10,6 +10,7 @@ use crate::testing::{Certificates, endpoint};
 fn dial(host: &str, port: u16) -> Dial {
     Dial {
         endpoint: endpoint(host, port),
+        resume: None,
     }
 }
 

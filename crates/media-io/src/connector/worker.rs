@@ -8,15 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use bridgetap_media::ForkId;
+use bridgetap_media::{Failure, ForkId};
 use slab::Slab;
 
 use super::attempt::{Attempt, Step, Tools};
 use super::rate::Rate;
 use super::resolver::{Lookup, Resolver};
-use super::{
-    ConnectorConfig, ConnectorCounters, Deliver, Failure, Job, MAX_WAITING, Order, Outcome,
-};
+use super::{ConnectorConfig, ConnectorCounters, Deliver, Job, MAX_WAITING, Order, Outcome};
 use crate::mailbox::Mailbox;
 use crate::poller::{Interest, Poller};
 
@@ -203,7 +201,7 @@ impl Worker {
                 .filter(|ip| keep(ip))
                 .collect::<Vec<_>>()
         });
-        let why = match (permitted, forbidden) {
+        let failure = match (permitted, forbidden) {
             (Ok(addresses), _) if !addresses.is_empty() => {
                 self.step(key, now, |attempt, now, tools| {
                     attempt.resolved(addresses, now, tools)
@@ -211,12 +209,17 @@ impl Worker {
                 return;
             }
             (Ok(_), Some((ip, net))) => {
-                format!("{host} is {ip}, and streams must not go to {net} (deny_networks)")
+                let why =
+                    format!("{host} is {ip}, and streams must not go to {net} (deny_networks)");
+                Failure::lasting(31904, why)
             }
-            (Ok(_), None) => format!("the name {host} has no address"),
-            (Err(error), _) => format!("the name {host} cannot be resolved: {error}"),
+            (Ok(_), None) => Failure::new(31904, format!("the name {host} has no address")),
+            (Err(error), _) => Failure::new(
+                31904,
+                format!("the name {host} cannot be resolved: {error}"),
+            ),
         };
-        self.finish(key, Err(Failure::new(31904, why)));
+        self.finish(key, Err(failure));
     }
 
     /// Let one attempt do something, and see what came of it.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bridgetap_media::{ForkFrame, ForkId, RemoteClose};
+use bridgetap_media::{Failure, ForkFrame, ForkId, RemoteClose};
 
 use super::conn::{Conn, End, Phase};
 use super::{MediaThread, Token};
@@ -29,18 +29,16 @@ impl MediaThread {
         let opened = match outcome {
             Ok(opened) => *opened,
             Err(failure) => {
-                let (code, detail) = (failure.code, failure.detail);
-                return self
-                    .shard
-                    .fork_failed(now, fork, code, detail, &mut self.io);
+                return self.shard.fork_failed(now, fork, failure, &mut self.io);
             }
         };
+        let kept = opened.kept;
         let (mut conn, early) = Conn::new(fork, speaks, opened, now);
         let read = conn.hear(now, &early, &mut self.heard);
         let Some(key) = self.watch_stream(conn, now) else {
             return;
         };
-        self.shard.fork_opened(now, fork, &mut self.io);
+        self.shard.fork_opened(now, fork, kept, &mut self.io);
         self.io.ready.push(fork);
         let end = read.map_or_else(End::Broke, |()| End::Open);
         self.react(key, end, now);
@@ -56,9 +54,8 @@ impl MediaThread {
             .poller
             .add(&conn.socket, Token::Stream(key).pack(), conn.watched)
         {
-            let detail = format!("the socket cannot be watched: {error}");
-            self.shard
-                .fork_failed(now, fork, 31900, detail, &mut self.io);
+            let failure = Failure::new(31900, format!("the socket cannot be watched: {error}"));
+            self.shard.fork_failed(now, fork, failure, &mut self.io);
             return None;
         }
         slot.insert(conn);
@@ -286,8 +283,8 @@ impl MediaThread {
             "the far server broke the WebSocket protocol: {}",
             violation.what
         );
-        self.shard
-            .fork_failed(now, fork, 31924, detail, &mut self.io);
+        let failure = Failure::lasting(31924, detail);
+        self.shard.fork_failed(now, fork, failure, &mut self.io);
     }
 
     /// A write failed; the far end's close frame may still be there to be read, and says more.
@@ -371,7 +368,10 @@ impl MediaThread {
 
     fn drop_stream(&mut self, key: usize) {
         if let Some(conn) = self.io.conns.try_remove(key) {
-            self.io.conn_keys.remove(&conn.fork);
+            // A fork that connected again has another by now.
+            if self.io.conn_keys.get(&conn.fork) == Some(&key) {
+                self.io.conn_keys.remove(&conn.fork);
+            }
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use bridgetap_media::{EndReason, ForkEnded, ForkId, LegId, LegStats, MediaEvent, RecordId, Sink};
+use bridgetap_media::{
+    EndReason, ForkDial, ForkEnded, ForkId, ForkTarget, LegId, LegStats, MediaEvent, RecordId, Sink,
+};
 use slab::Slab;
 
 use super::conn::Conn;
@@ -36,13 +38,15 @@ impl LegIo {
 }
 
 /// A fork that has not ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct ForkIo {
     pub(super) leg: LegId,
     /// The connector is at work for it.
     pub(super) connecting: bool,
     /// Its far end says what is to be heard.
     pub(super) speaks: bool,
+    /// Where it may be connected to again, and the leg to which that is told: it may outlive its leg.
+    pub(super) route: Option<(Arc<LegRef>, Arc<ForkTarget>)>,
 }
 
 /// All that the shard's outputs touch.
@@ -55,6 +59,8 @@ pub(super) struct Io {
     /// Every fork that has not ended, connected or not.
     pub(super) forks: IdMap<ForkId, ForkIo>,
     pub(super) recorders: IdMap<RecordId, Recorder>,
+    /// Forks to connect to another endpoint, or again.
+    pub(super) dials: Vec<(ForkId, ForkDial)>,
     /// Forks with something to pull.
     pub(super) ready: Vec<ForkId>,
     /// Forks that have ended since the last look; true: the connector is still at work for it.
@@ -136,6 +142,7 @@ impl Io {
         self.conns.clear();
         self.conn_keys.clear();
         self.ready.clear();
+        self.dials.clear();
         self.ended.clear();
         self.closed.clear();
     }
@@ -158,6 +165,13 @@ impl Sink for Io {
 
     fn fork_ready(&mut self, fork: ForkId) {
         self.ready.push(fork);
+    }
+
+    fn fork_dial(&mut self, fork: ForkId, dial: ForkDial) {
+        if let Some(io) = self.forks.get_mut(&fork) {
+            io.connecting = true;
+            self.dials.push((fork, dial));
+        }
     }
 
     fn event(&mut self, mut event: MediaEvent) {
@@ -226,6 +240,9 @@ fn lost_fork(leg: LegId, fork: ForkId, why: &str) -> ForkEnded {
         ms_dropped: 0,
         ms_repaired: 0,
         lag_max_ms: 0,
+        reconnects: 0,
+        ms_replayed: 0,
+        ms_missing: 0,
         latency_p50_us: 0,
         latency_p99_us: 0,
         ms_played: 0,
@@ -279,6 +296,7 @@ mod tests {
             leg: LegId(1),
             connecting: true,
             speaks: false,
+            route: None,
         };
         io.forks.insert(ForkId(3), fork);
         io.recorders.insert(RecordId(4), Recorder::new(RecordId(4)));

@@ -8,6 +8,7 @@ use bridgetap_media::{Command, ForkId, LegConfig, LegId, MovedLeg, RecordId};
 use super::conn::Conn;
 use super::io::{ForkIo, LegIo};
 use super::{MediaThread, Token};
+use crate::connector::{Dial, Job};
 use crate::files::Recorder;
 use crate::poller::Interest;
 use crate::ports::PortPair;
@@ -61,10 +62,15 @@ impl MediaThread {
                 }
             }
             Command::StartFork { leg, fork, target } => {
+                let route = self
+                    .io
+                    .leg_mut(*leg)
+                    .map(|entry| (entry.leg.clone(), target.clone()));
                 let io = ForkIo {
                     leg: *leg,
                     connecting: true,
                     speaks: target.bidirectional,
+                    route,
                 };
                 self.io.forks.insert(*fork, io);
             }
@@ -107,12 +113,35 @@ impl MediaThread {
                 self.io.legs.remove(key); // closing a socket takes it out of epoll as well
             }
         }
+        self.dial();
         while let Some((fork, connecting)) = self.io.ended.pop() {
             if connecting {
                 self.cancels.push(fork);
             } else {
                 self.close_stream(fork, now);
             }
+        }
+    }
+
+    /// Ask the connector for what the shard wants connected.
+    fn dial(&mut self) {
+        for (fork, dial) in std::mem::take(&mut self.io.dials) {
+            let Some(io) = self.io.forks.get(&fork) else {
+                continue; // it has ended since
+            };
+            let Some((leg, target)) = &io.route else {
+                continue;
+            };
+            let Some(dial) = Dial::of(target, dial) else {
+                continue;
+            };
+            let (leg, threads) = (leg.clone(), self.parts.threads.clone());
+            let deliver = move |outcome| leg.end(&threads, Order::Connected { fork, outcome });
+            self.jobs.push(Job {
+                fork,
+                dial,
+                deliver: Box::new(deliver),
+            });
         }
     }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use bridgetap_media::{Command, ForkId, LegId, Shard, ShardConfig};
 
-use crate::connector::Connector;
+use crate::connector::{Connector, Job};
 use crate::counters::{Published, thread_cpu_us};
 use crate::files::Files;
 use crate::mailbox::Mailbox;
@@ -64,6 +64,8 @@ struct MediaThread {
     gives: Vec<(LegId, usize)>,
     /// Letters to other media threads.
     mail_out: Vec<(usize, Letter)>,
+    /// Streams for the connector to open.
+    jobs: Vec<Job>,
     /// Forks that ended while the connector was still at work for them.
     cancels: Vec<ForkId>,
     /// Streams whose last frames may not have arrived yet.
@@ -125,6 +127,7 @@ impl MediaThread {
             expected: Expected::default(),
             gives: Vec::new(),
             mail_out: Vec::new(),
+            jobs: Vec::new(),
             cancels: Vec::new(),
             stopping: Vec::new(),
             scratch: Scratch::new(),
@@ -264,6 +267,7 @@ impl MediaThread {
         let unsent = !(self.io.outbox.is_empty()
             && self.io.file_orders.is_empty()
             && self.mail_out.is_empty()
+            && self.jobs.is_empty()
             && self.cancels.is_empty()
             && self.gives.is_empty());
         let alive = !(self.io.legs.is_empty() && self.io.conns.is_empty());
@@ -287,7 +291,10 @@ impl MediaThread {
         let up = self.parts.up.try_push(now, &mut self.io.outbox);
         // Behind the events: a leg's end that goes by the file thread must not overtake them.
         let files = up && self.parts.files.try_order(&mut self.io.file_orders);
-        let cancels = self.parts.connector.try_cancel(&mut self.cancels);
+        // A cancel must not overtake the order it cancels.
+        let connector = &self.parts.connector;
+        let jobs = connector.try_open(&mut self.jobs);
+        let cancels = jobs && connector.try_cancel(&mut self.cancels);
         let threads = &self.parts.threads;
         let mut kept = Vec::new();
         for (to, letter) in self.mail_out.drain(..) {

@@ -33,7 +33,9 @@ fn handshake(client: &TlsClient, certificate: &Certificate, host: &str) -> Resul
             server.write_tls(&mut wire).unwrap();
         }
         client.read_tls(&mut wire.as_slice()).unwrap();
-        client.process_new_packets().map_err(|e| explain(&e))?;
+        client
+            .process_new_packets()
+            .map_err(|e| explain(&e, false))?;
     }
     Ok(())
 }
@@ -121,7 +123,7 @@ fn something_that_is_no_tls_is_called_so() {
     client
         .read_tls(&mut b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice())
         .unwrap();
-    let why = explain(&client.process_new_packets().unwrap_err());
+    let why = explain(&client.process_new_packets().unwrap_err(), false);
     assert!(why.contains("does not speak TLS"), "{why}");
 }
 

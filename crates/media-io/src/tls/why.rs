@@ -3,10 +3,10 @@
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// The error in words that name the remedy.
-pub(crate) fn explain(error: &Error) -> String {
+/// The error in words that name the remedy; `own_ca`: this server has authorities of its own.
+pub(crate) fn explain(error: &Error, own_ca: bool) -> String {
     match error {
-        Error::InvalidCertificate(problem) => certificate(problem),
+        Error::InvalidCertificate(problem) => certificate(problem, own_ca),
         Error::InvalidMessage(_) => {
             "the server does not speak TLS on this port: its answer is no TLS record".to_owned()
         }
@@ -16,14 +16,36 @@ pub(crate) fn explain(error: &Error) -> String {
         Error::AlertReceived(AlertDescription::UnrecognisedName) => {
             "the server knows no certificate for this host name (unrecognized_name)".to_owned()
         }
+        Error::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::AccessDenied),
+        ) => format!(
+            "the server does not accept our certificate, or wants one ({alert:?}): see \
+             client_certificate of its [[stream_options]]"
+        ),
         Error::AlertReceived(alert) => format!("the server refused the TLS handshake: {alert:?}"),
         other => format!("TLS: {other}"),
     }
 }
 
-fn certificate(problem: &CertificateError) -> String {
+fn certificate(problem: &CertificateError, own_ca: bool) -> String {
     use CertificateError as P;
     match problem {
+        P::ApplicationVerificationFailure => {
+            "the certificate is genuine and for this host, but its public key is none of \
+             certificate_pins"
+                .to_owned()
+        }
+        P::UnknownIssuer if own_ca => {
+            "the certificate's issuer is unknown: it is not in trusted_ca of this server's \
+             [[stream_options]], the only authorities trusted there, or the server does not send \
+             its intermediate certificates"
+                .to_owned()
+        }
         P::UnknownIssuer => {
             "the certificate's issuer is unknown: it is neither a system root nor in \
              streams.trusted_ca, or the server does not send its intermediate certificates"

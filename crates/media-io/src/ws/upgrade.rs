@@ -3,27 +3,30 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bridgetap_media::ForkEndpoint;
 use sha1::{Digest, Sha1};
+
+use crate::connector::Dial;
 
 /// One handshake: what was asked, and the answer as far as it has come.
 pub(crate) struct Upgrade {
     accept: String,
     answer: Vec<u8>,
+    status: u16,
+    kept: Option<u64>,
 }
 
 /// The whole head of the answer must fit.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// What we ask for, and what a server may answer to it.
+const ASK: &str = "Bridgetap-Resume";
+const ANSWER: &str = "Bridgetap-Resume-From";
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 impl Upgrade {
     /// The request to send, and the state that judges its answer. `nonce` is random.
-    pub(crate) fn new(
-        endpoint: &ForkEndpoint,
-        user_agent: &str,
-        nonce: [u8; 16],
-    ) -> (Self, Vec<u8>) {
+    pub(crate) fn new(dial: &Dial, user_agent: &str, nonce: [u8; 16]) -> (Self, Vec<u8>) {
+        let endpoint = &dial.endpoint;
         let key = STANDARD.encode(nonce);
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {user_agent}\r\nConnection: Upgrade\r\n\
@@ -34,11 +37,16 @@ impl Upgrade {
         for (name, value) in &endpoint.headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
+        if let Some(resume) = &dial.resume {
+            request.push_str(&format!("{ASK}: {resume}\r\n"));
+        }
         request.push_str("\r\n");
         let accept = STANDARD.encode(Sha1::new().chain_update(&key).chain_update(GUID).finalize());
         let upgrade = Self {
             accept,
             answer: Vec::new(),
+            status: 0,
+            kept: None,
         };
         (upgrade, request.into_bytes())
     }
@@ -65,6 +73,17 @@ impl Upgrade {
         Ok(Some(rest))
     }
 
+    /// The last sequence number the server says it has kept.
+    pub(crate) fn kept(&self) -> Option<u64> {
+        self.kept
+    }
+
+    /// The server does not want us, and will not want us later: not an error of its own, nor that
+    /// it is asked too often.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.status, 101..=499) && !matches!(self.status, 408 | 425 | 429)
+    }
+
     /// Whether what came so far can still become an HTTP answer.
     fn judge_start(&self) -> Result<Option<Vec<u8>>, String> {
         let start = b"HTTP/";
@@ -76,7 +95,7 @@ impl Upgrade {
         }
     }
 
-    fn judge(&self) -> Result<(), String> {
+    fn judge(&mut self) -> Result<(), String> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&self.answer) {
@@ -87,6 +106,7 @@ impl Upgrade {
             _ => return Err(NOT_HTTP.to_owned()),
         }
         let status = response.code.unwrap_or(0);
+        self.status = status;
         if status != 101 {
             let reason: String = response.reason.unwrap_or("").chars().take(60).collect();
             let hint = if matches!(status, 301..=308) {
@@ -124,6 +144,8 @@ impl Upgrade {
                 return Err(format!("the 101 has a {name}, but none was offered"));
             }
         }
+        // What is no number is as good as absent: then the overlap is sent again.
+        self.kept = values(ANSWER).next().and_then(|value| value.parse().ok());
         Ok(())
     }
 }

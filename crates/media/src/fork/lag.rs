@@ -8,39 +8,59 @@ use crate::clock::CHUNK_MS;
 use crate::config::Track;
 use crate::event::MediaEvent;
 use crate::sink::Sink;
+use crate::target::Overflow;
 
 /// Told when crossed upward; told again only after the lag has fallen below the lowest.
 const STEPS: [u32; 3] = [30, 60, 90];
 /// What 100 stands for: audio was skipped.
-const SKIPPED: u32 = 100;
+pub const SKIPPED: u32 = 100;
 /// Skipping goes on chunk by chunk while a far end stands still: told once a second.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Fork {
     /// How far behind the furthest track is.
     fn lag_ms(&self, rings: &Rings) -> u32 {
-        u32::try_from(self.behind(rings) * CHUNK_MS)
+        let behind_ms = match &self.kept {
+            Some(kept) => kept.behind_ms(),
+            None => self.behind(rings) * CHUNK_MS,
+        };
+        u32::try_from(behind_ms)
             .unwrap_or(u32::MAX)
             .saturating_add(self.unsent_ms)
     }
 
-    /// Tell how far behind it is; beyond the bound, skip.
+    /// Tell how far behind it is; beyond the bound, let give way what is to.
     pub(super) fn bound_lag(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
         let lag_ms = self.lag_ms(rings);
-        let step = self.lag.note(lag_ms, self.max_lag_ms);
-        if lag_ms <= self.max_lag_ms || self.ending.is_some() {
+        let connected = !matches!(self.stage, Stage::Connecting | Stage::Waiting { .. });
+        // What waits for a connection is bounded by its ring.
+        let most_ms = match &self.kept {
+            Some(kept) if !connected => kept.ring_ms(),
+            _ => self.max_lag_ms,
+        };
+        let step = self.lag.note(lag_ms, most_ms);
+        let waits = self.kept.is_some() && !connected;
+        if lag_ms <= most_ms || waits || self.ending.is_some() {
             if let Some(percent) = step {
                 self.tell_lag(lag_ms, percent, sink);
             }
             return;
         }
-        // Not connected yet: keep the newest. Else skip to live.
-        let keep = match self.stage {
-            Stage::Connecting => u64::from(self.max_lag_ms) / CHUNK_MS,
-            _ if self.unsent_ms > self.max_lag_ms => 0,
-            _ => self.shape.chunks(),
+        if connected && self.overflow == Overflow::Close {
+            return self.end_too_slow(lag_ms, rings, sink);
+        }
+        let room_ms = most_ms.saturating_sub(self.unsent_ms);
+        let keep = match self.overflow {
+            // Not connected yet: keep the newest.
+            _ if !connected => u64::from(most_ms) / CHUNK_MS,
+            Overflow::SkipToLive if room_ms > 0 => self.shape.chunks(),
+            Overflow::SkipToLive => 0,
+            Overflow::DropOldest | Overflow::Close => u64::from(room_ms) / CHUNK_MS,
         };
-        self.skip_to(keep, rings);
+        match &mut self.kept {
+            Some(kept) => self.totals.chunks_dropped += kept.pass_over(keep * CHUNK_MS),
+            None => self.skip_to(keep, rings),
+        }
         if self.lag.skipped(now) {
             self.tell_lag(lag_ms, SKIPPED, sink);
         }
@@ -66,7 +86,7 @@ impl Fork {
         };
     }
 
-    fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
+    pub(super) fn tell_lag(&self, lag_ms: u32, percent: u32, sink: &mut impl Sink) {
         sink.event(MediaEvent::ForkLagging {
             leg: self.leg,
             fork: self.id,

@@ -3,7 +3,9 @@
 //! `sequenceNumber`, `chunk` and `timestamp` are strings, sample rate and channels numbers.
 
 use super::json::{number, string};
+use super::kept::Gap;
 use super::shape::Shape;
+use crate::clock::CHUNK_MS;
 use crate::config::Track;
 use crate::target::ForkTarget;
 
@@ -181,6 +183,40 @@ impl Messages {
             out.extend_from_slice(members.as_bytes());
             out.push(b'}');
         }
+    }
+
+    /// Messages that are lost: which, and for each track when its first would have been and how
+    /// much audio that is. It has the number of the last of them.
+    pub fn gap(
+        &self,
+        out: &mut Vec<u8>,
+        gap: &Gap,
+        tracks: &[Track],
+        stamp: impl Fn(u64, usize) -> u64,
+    ) {
+        out.extend_from_slice(br#"{"event":"gap","sequenceNumber":""#);
+        number(out, gap.last);
+        out.extend_from_slice(br#"","streamSid":"#);
+        out.extend_from_slice(&self.stream_sid);
+        out.extend_from_slice(br#","gap":{"firstSequence":""#);
+        number(out, gap.first);
+        out.extend_from_slice(br#"","lastSequence":""#);
+        number(out, gap.last);
+        out.extend_from_slice(br#"","tracks":["#);
+        for (n, &track) in tracks.iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            let at = track as usize;
+            out.extend_from_slice(br#"{"track":"#);
+            string(out, track.name());
+            out.extend_from_slice(br#","timestamp":""#);
+            number(out, stamp(gap.before[at], at));
+            out.extend_from_slice(br#"","duration":""#);
+            number(out, gap.lost[at] * CHUNK_MS);
+            out.extend_from_slice(b"\"}");
+        }
+        out.extend_from_slice(b"]}}");
     }
 
     pub fn stop(&self, out: &mut Vec<u8>, sequence: u64) {

@@ -70,6 +70,13 @@ impl Reader {
         }
     }
 
+    /// Is there something of each track?
+    pub fn has_both(&self, rings: &Rings) -> bool {
+        Track::ALL
+            .into_iter()
+            .all(|track| self.peek(track, rings).is_some())
+    }
+
     /// The place on the call's clock of the frame that `next` would take.
     pub fn next_index(&self, rings: &Rings) -> Option<u64> {
         Track::ALL

@@ -1,15 +1,14 @@
 //! The frames of a stream whose shape is not Twilio's: base64 in JSON, or binary behind a header.
 
-use std::time::Instant;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::json::number;
+use super::kept::Message;
 use super::messages::Messages;
 use super::shape::Framing;
 use super::shaper::Content;
-use super::{Fork, ForkFrame, Rings};
+use super::{Composed, Fork, ForkFrame, Rings};
 use crate::clock::CHUNK_MS;
 use crate::config::Track;
 
@@ -39,15 +38,11 @@ pub struct Stamp {
 
 impl Fork {
     /// Append the next frame of a shaped stream.
-    pub(super) fn next_shaped(
-        &mut self,
-        now: Instant,
-        rings: &Rings,
-        out: &mut Vec<u8>,
-    ) -> Option<ForkFrame> {
+    pub(super) fn next_shaped(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
         let shaper = self.shaper.as_deref_mut()?;
         let cut = shaper.next(&self.tracks, &self.reader, rings)?;
         let end_ms = cut.span.end * CHUNK_MS;
+        let long = cut.span.end - cut.span.start;
         let shaped = shaper.take(&cut, &mut self.reader, rings);
         self.sequence += 1;
         let stamp = Stamp {
@@ -57,7 +52,6 @@ impl Fork {
             timestamp_ms: end_ms.saturating_sub(self.origin_ms),
             wall_ms: self.wall_ms(end_ms),
         };
-        let before = out.len();
         let payload = self.shaper.as_deref()?.payload();
         let frame = match self.shape.framing {
             Framing::Json => {
@@ -69,10 +63,20 @@ impl Fork {
                 ForkFrame::Binary
             }
         };
-        self.message_len = out.len() - before;
-        self.totals.sent(shaped.chunks, shaped.filled);
-        self.note_latency(now, shaped.arrived);
-        Some(frame)
+        let mut chunks = [0, 0];
+        for &track in cut.content.tracks() {
+            chunks[track as usize] = u8::try_from(long).unwrap_or(u8::MAX);
+        }
+        Some(Composed {
+            message: Message {
+                frame,
+                chunks,
+                clock_ms: end_ms,
+                arrived: shaped.arrived,
+                repaired: shaped.filled,
+            },
+            chunks: shaped.chunks,
+        })
     }
 }
 

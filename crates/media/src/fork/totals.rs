@@ -12,6 +12,10 @@ pub struct Totals {
     frames_sent: u64,
     chunks_sent: u64,
     pub chunks_dropped: u64,
+    pub chunks_replayed: u64,
+    /// Told as missing.
+    pub chunks_missing: u64,
+    pub reconnects: u32,
     samples_repaired: u64,
     latency: Latency,
 }
@@ -31,6 +35,9 @@ impl Totals {
             frames_sent: 0,
             chunks_sent: 0,
             chunks_dropped: 0,
+            chunks_replayed: 0,
+            chunks_missing: 0,
+            reconnects: 0,
             samples_repaired: 0,
             latency: Latency::new(),
         }
@@ -60,6 +67,9 @@ impl Totals {
             ms_dropped: self.chunks_dropped * CHUNK_MS,
             ms_repaired: self.samples_repaired / 8,
             lag_max_ms,
+            reconnects: self.reconnects,
+            ms_replayed: self.chunks_replayed * CHUNK_MS,
+            ms_missing: self.chunks_missing * CHUNK_MS,
             latency_p50_us: self.latency.percentile(0.5),
             latency_p99_us: self.latency.percentile(0.99),
             ms_played: 0,

@@ -25,6 +25,45 @@ pub enum ForkFrame {
     Stop,
 }
 
+/// Whom to connect to next (`Sink::fork_dial`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForkDial {
+    /// Which of the target's endpoints.
+    pub endpoint: usize,
+    /// The last sequence number handed over, where the stream is to be resumed.
+    pub sent: Option<u64>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Twilio's code (31901 …).
+    pub code: u32,
+    /// The cause in words.
+    pub detail: String,
+    /// Another try would fail as well, as things are configured.
+    pub lasting: bool,
+}
+
+impl Failure {
+    /// One that may not happen again.
+    pub fn new(code: u32, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            lasting: false,
+        }
+    }
+
+    /// One that will happen again.
+    pub fn lasting(code: u32, detail: impl Into<String>) -> Self {
+        Self {
+            lasting: true,
+            ..Self::new(code, detail)
+        }
+    }
+}
+
 /// How the far server ended the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteClose {
@@ -35,6 +74,11 @@ pub struct RemoteClose {
 }
 
 impl RemoteClose {
+    /// It has what it wants.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.close_code == Some(NORMAL)
+    }
+
     /// Twilio's code for it; 0 when it closed in the ordinary way.
     pub(super) fn code(&self) -> u32 {
         match self.close_code {

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::config::{LegConfig, LegMedia, Track};
 use crate::dtmf::Keys;
 use crate::event::{EndReason, ForkEnded, MediaEvent};
-use crate::fork::Fork;
+use crate::fork::{Failure, Fork};
 use crate::ids::{ForkId, LegId, PlayId, RecordId};
 use crate::leg::Leg;
 use crate::play::Playlist;
@@ -58,7 +58,7 @@ impl Shard {
             Command::StopFork { fork } => {
                 let deadline = now + self.config.close_drain;
                 self.with_fork(now, fork, |fork, rings| {
-                    fork.stop(EndReason::Stopped, deadline, rings, sink)
+                    fork.stop(now, EndReason::Stopped, deadline, rings, sink)
                 });
             }
             Command::TellKey { leg, key } => {
@@ -169,12 +169,14 @@ impl Shard {
         target: &ForkTarget,
         sink: &mut impl Sink,
     ) {
+        let coalesce = self.config.coalesce;
         match self.open_leg_mut(id) {
             Some(leg) => {
-                let mut made = Fork::new(now, fork, id, target);
+                let mut made = Fork::new(now, fork, id, target).coalescing(coalesce);
                 if made.speaks() && !leg.give_voice(now, fork) {
                     let why = "another bidirectional stream is connected to this leg".to_owned();
-                    return made.failed(ONE_SPEAKS, why, &leg.taps.listeners.rings, sink);
+                    let failure = Failure::lasting(ONE_SPEAKS, why);
+                    return made.failed(now, failure, &leg.taps.listeners.rings, sink);
                 }
                 leg.taps.add_fork(now, made);
                 self.forks.insert(fork, id);

@@ -1,6 +1,6 @@
 //! How a fork ends: stopped, with its call, by the far server, by a failure; always once.
 
-use bridgetap_media::{CaptureFrom, Command, EndReason, ForkId, LegId, RemoteClose};
+use bridgetap_media::{CaptureFrom, Command, EndReason, Failure, ForkId, LegId, RemoteClose};
 
 use crate::forking::{INBOUND, call, events, number};
 use crate::world::*;
@@ -138,9 +138,7 @@ fn a_failure_carries_its_code_and_a_close_after_stop_is_no_failure() {
         world.open_fork(LegId(1), 2, INBOUND),
     );
     let now = world.now();
-    world
-        .shard
-        .fork_failed(now, one, 31902, "connection refused".into(), &mut world.net);
+    world.shard.fork_failed(now, one, refused(), &mut world.net);
     let end = &world.fork_ends()[0];
     assert_eq!(
         (end.reason, end.code, end.detail.as_str()),
@@ -180,4 +178,8 @@ fn a_fork_on_a_leg_that_is_gone_ends_at_once() {
         (ends[0].fork, ends[0].reason),
         (ForkId(9), EndReason::CallEnded)
     );
+}
+
+fn refused() -> Failure {
+    Failure::new(31902, "connection refused")
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bridgetap_media::{
-    CaptureFrom, Codec, Command, Direction, ForkId, LegId, MediaEvent, PlayId, RecordId,
+    CaptureFrom, Codec, Command, Direction, Failure, ForkId, LegId, MediaEvent, PlayId, RecordId,
     RemoteClose, Track,
 };
 use proptest::prelude::*;
@@ -245,8 +245,7 @@ impl Fuzz {
                 self.world.shard.fork_failed(
                     now,
                     self.fork_named(fork),
-                    31901,
-                    "x".into(),
+                    Failure::new(31901, "x"),
                     &mut self.world.net,
                 );
             }

@@ -17,6 +17,7 @@ mod moving;
 mod party;
 mod playing;
 mod reporting;
+mod resuming;
 mod shapes;
 mod sound;
 mod talking;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    Codec, Command, Direction, ForkEnded, ForkEndpoint, ForkFrame, ForkId, ForkTarget, LegConfig,
-    LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shard, ShardConfig, Sink, Track,
+    Codec, Command, Direction, ForkDial, ForkEnded, ForkEndpoint, ForkFrame, ForkId, ForkTarget,
+    LegConfig, LegId, LegMedia, LegStats, MediaEvent, PlayId, RecordId, Shard, ShardConfig, Sink,
+    Track,
 };
 use serde_json::Value;
 
@@ -61,6 +62,7 @@ pub struct Net {
     pub rtp: Vec<Sent>,
     pub rtcp: Vec<Sent>,
     pub ready: Vec<ForkId>,
+    pub dials: Vec<(Duration, ForkId, ForkDial)>,
     pub events: Vec<(Duration, MediaEvent)>,
     pub samples: BTreeMap<RecordId, (usize, Vec<i16>)>,
     pub ended_records: Vec<RecordId>,
@@ -80,6 +82,10 @@ impl Sink for Net {
 
     fn fork_ready(&mut self, fork: ForkId) {
         self.ready.push(fork);
+    }
+
+    fn fork_dial(&mut self, fork: ForkId, dial: ForkDial) {
+        self.dials.push((self.now, fork, dial));
     }
 
     fn event(&mut self, event: MediaEvent) {
@@ -199,7 +205,7 @@ impl World {
     /// The far server answers 101.
     pub fn open(&mut self, fork: ForkId) {
         let now = self.now();
-        self.shard.fork_opened(now, fork, &mut self.net);
+        self.shard.fork_opened(now, fork, None, &mut self.net);
         self.pull();
     }
 

@@ -69,7 +69,7 @@ impl MediaConfig {
     #[pyo3(signature = (
         *, ports = (16384, 32767), threads = 0, trusted_ca = None, system_roots = true, reorder_ms = 40,
         rtp_timeout_ms = 0, user_agent = "Bridgetap", connect_timeout_ms = 5000,
-        handshakes_per_second = 200, close_drain_ms = 5000, allow_networks = Vec::new(), deny_networks = Vec::new()
+        handshakes_per_second = 200, close_drain_ms = 5000, coalesce_ms = 0, allow_networks = Vec::new(), deny_networks = Vec::new()
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -83,6 +83,7 @@ impl MediaConfig {
         connect_timeout_ms: u64,
         handshakes_per_second: u32,
         close_drain_ms: u64,
+        coalesce_ms: u64,
         allow_networks: Vec<String>,
         deny_networks: Vec<String>,
     ) -> Self {
@@ -98,6 +99,7 @@ impl MediaConfig {
                 connect_timeout: Duration::from_millis(connect_timeout_ms),
                 handshakes_per_second,
                 close_drain: Duration::from_millis(close_drain_ms),
+                coalesce: Duration::from_millis(coalesce_ms),
                 allow_networks,
                 deny_networks,
             },

@@ -32,6 +32,24 @@ event!(ForkOpened {
     fork: u64,
     connect_ms: f64
 });
+event!(ForkReconnecting {
+    leg: u64,
+    fork: u64,
+    endpoint: u32,
+    wait_ms: u32,
+    code: u32,
+    detail: String,
+    close_code: u16
+});
+event!(ForkResumed {
+    leg: u64,
+    fork: u64,
+    endpoint: u32,
+    down_ms: u64,
+    knows: bool,
+    frames_replayed: u64,
+    gap_ms: u64
+});
 event!(ForkLagging {
     leg: u64,
     fork: u64,
@@ -57,6 +75,9 @@ event!(ForkEnded {
     ms_dropped: u64,
     ms_repaired: u64,
     lag_max_ms: u32,
+    reconnects: u32,
+    ms_replayed: u64,
+    ms_missing: u64,
     latency_p50_us: u32,
     latency_p99_us: u32,
     ms_played: u64,
@@ -176,6 +197,48 @@ pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, P
             },
         )?
         .into_any(),
+        MediaEvent::ForkReconnecting {
+            leg,
+            fork,
+            endpoint,
+            wait_ms,
+            code,
+            detail,
+            close_code,
+        } => Bound::new(
+            py,
+            ForkReconnecting {
+                leg: leg.0,
+                fork: fork.0,
+                endpoint,
+                wait_ms,
+                code,
+                detail,
+                close_code,
+            },
+        )?
+        .into_any(),
+        MediaEvent::ForkResumed {
+            leg,
+            fork,
+            endpoint,
+            down_ms,
+            knows,
+            frames_replayed,
+            gap_ms,
+        } => Bound::new(
+            py,
+            ForkResumed {
+                leg: leg.0,
+                fork: fork.0,
+                endpoint,
+                down_ms,
+                knows,
+                frames_replayed,
+                gap_ms,
+            },
+        )?
+        .into_any(),
         MediaEvent::ForkLagging {
             leg,
             fork,
@@ -221,6 +284,9 @@ pub(crate) fn convert(py: Python<'_>, event: MediaEvent) -> PyResult<Bound<'_, P
                 ms_dropped: ended.ms_dropped,
                 ms_repaired: ended.ms_repaired,
                 lag_max_ms: ended.lag_max_ms,
+                reconnects: ended.reconnects,
+                ms_replayed: ended.ms_replayed,
+                ms_missing: ended.ms_missing,
                 latency_p50_us: ended.latency_p50_us,
                 latency_p99_us: ended.latency_p99_us,
                 ms_played: ended.ms_played,

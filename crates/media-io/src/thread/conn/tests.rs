@@ -34,6 +34,7 @@ fn connection(now: Instant) -> (Conn, Scratch, Receiver<(u8, Vec<u8>)>) {
         socket,
         tls: Box::new(tls),
         early: Vec::new(),
+        kept: None,
     };
     (
         Conn::new(ForkId(1), false, opened, now).0,

@@ -1,14 +1,18 @@
+use bridgetap_media::ForkEndpoint;
 use proptest::prelude::*;
 
 use super::*;
 
-fn endpoint() -> ForkEndpoint {
-    ForkEndpoint {
-        host: "media.example.test".into(),
-        port: 443,
-        path: "/in".into(),
-        headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
-        ..ForkEndpoint::default()
+fn dial() -> Dial {
+    Dial {
+        endpoint: ForkEndpoint {
+            host: "media.example.test".into(),
+            port: 443,
+            path: "/in".into(),
+            headers: vec![("X-Twilio-Signature".into(), "c2ln".into())],
+            ..ForkEndpoint::default()
+        },
+        resume: None,
     }
 }
 
@@ -24,14 +28,12 @@ fn good(extra: &str) -> String {
 }
 
 fn answer(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
-    Upgrade::new(&endpoint(), "Bridgetap/1", NONCE)
-        .0
-        .feed(bytes)
+    Upgrade::new(&dial(), "Bridgetap/1", NONCE).0.feed(bytes)
 }
 
 #[test]
 fn the_request_has_the_observed_headers_in_their_order() {
-    let (_, request) = Upgrade::new(&endpoint(), "Bridgetap/1", NONCE);
+    let (_, request) = Upgrade::new(&dial(), "Bridgetap/1", NONCE);
     let expected = "GET /in HTTP/1.1\r\n\
         Host: media.example.test\r\n\
         User-Agent: Bridgetap/1\r\n\
@@ -41,6 +43,51 @@ fn the_request_has_the_observed_headers_in_their_order() {
         Sec-WebSocket-Version: 13\r\n\
         X-Twilio-Signature: c2ln\r\n\r\n";
     assert_eq!(String::from_utf8(request).unwrap(), expected);
+}
+
+#[test]
+fn a_stream_that_is_resumed_asks_what_was_kept_and_hears_it() {
+    let again = Dial {
+        resume: Some("MZ1; sent=352".into()),
+        ..dial()
+    };
+    let (_, request) = Upgrade::new(&again, "Bridgetap/1", NONCE);
+    let request = String::from_utf8(request).unwrap();
+    assert!(
+        request.ends_with("c2ln\r\nBridgetap-Resume: MZ1; sent=352\r\n\r\n"),
+        "{request}"
+    );
+    let cases = [
+        ("Bridgetap-Resume-From: 340\r\n", Some(340)),
+        ("bridgetap-resume-from:  0 \r\n", Some(0)),
+        ("Bridgetap-Resume-From: soon\r\n", None),
+        ("Bridgetap-Resume-From: -1\r\n", None),
+        ("Bridgetap-Resume-From: 99999999999999999999999\r\n", None),
+        ("", None),
+    ];
+    for (header, kept) in cases {
+        let mut upgrade = Upgrade::new(&again, "Bridgetap/1", NONCE).0;
+        assert_eq!(upgrade.feed(good(header).as_bytes()), Ok(Some(vec![])));
+        assert_eq!(upgrade.kept(), kept, "{header}");
+    }
+}
+
+#[test]
+fn only_what_another_try_may_change_is_tried_again() {
+    let cases = [
+        ("403 Forbidden", true),
+        ("404 Not Found", true),
+        ("302 Found", true),
+        ("429 Too Many Requests", false),
+        ("500 Oops", false),
+        ("503 Service Unavailable", false),
+    ];
+    for (status, refused) in cases {
+        let mut upgrade = Upgrade::new(&dial(), "x", NONCE).0;
+        let wire = format!("HTTP/1.1 {status}\r\n\r\n");
+        assert!(upgrade.feed(wire.as_bytes()).is_err());
+        assert_eq!(upgrade.is_refused(), refused, "{status}");
+    }
 }
 
 #[test]
@@ -136,7 +183,7 @@ proptest! {
     #[test]
     fn an_answer_may_come_in_pieces(cuts in prop::collection::vec(1usize..40, 0..20)) {
         let wire = [good("A: b\r\n").as_bytes(), b"rest"].concat();
-        let (mut upgrade, _) = Upgrade::new(&endpoint(), "x", NONCE);
+        let (mut upgrade, _) = Upgrade::new(&dial(), "x", NONCE);
         let mut at = 0;
         let mut outcome = None;
         for cut in cuts.into_iter().chain([wire.len()]) {
