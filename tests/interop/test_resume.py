@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,12 @@ class Receiver:
         command = [sys.executable, "-m", "tests.interop.keeping_receiver", str(self.port)]
         command += [*map(str, self.certificate), str(self.file), *(["aware"] if self.aware else [])]
         with running(command, self.folder / f"{self.name}.log", cwd=ROOT) as program:
+            program.wait_for(self._listens, "a listening receiver")
             yield program
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def lines(self) -> list[dict[str, Any]]:
         found = []
@@ -81,7 +87,7 @@ def flow(callee: int, receiver: Receiver, control: Receiver) -> dict[str, Any]:
 async def call_with_an_outage(
     tmp_path: Path, authority: Authority, receiver: Receiver, control: Receiver, *, down_s: float, options: str
 ) -> dict[str, Any]:
-    """Talk; after four seconds the receiver is killed (SIGKILL), `down_s` later started again. The stream's row."""
+    """Talk; after some seconds the receiver is killed (SIGKILL), `down_s` later started again. The stream's row."""
     seconds = 8 + down_s
     async with raw_phone() as callee:
         streams = f'trusted_ca = "{authority.path}"\n{options}'
@@ -95,20 +101,28 @@ async def call_with_an_outage(
                         caller.speak(answer.rtp_port(), tone(CALLER_HZ, seconds)),
                         callee.speak(invite.rtp_port(), tone(CALLEE_HZ, seconds)),
                     )
-                    await asyncio.sleep(4)
+                    await asyncio.to_thread(first.wait_for, lambda: len(receiver.lines()) > 300, "three seconds")
                     first.process.kill()
                     first.process.wait()
                 await asyncio.sleep(down_s)
-                with receiver.run():
+                with receiver.run() as second:
                     await talking
                     callee.hang_up(invite)
                     assert (await callee.final()).status == 200
-                    return await asyncio.to_thread(ended, server)
+                    row = await asyncio.to_thread(ended, server)
+                    # What the kernel has acknowledged the receiver may still have to read.
+                    await asyncio.to_thread(second.wait_for, lambda: stopped(receiver), "the stream's stop")
+                    await asyncio.to_thread(second.wait_for, lambda: stopped(control), "the control's stop")
+                    return row
 
 
 def ended(server: Server) -> dict[str, Any]:
     server.program.wait_for(lambda: all(row["ended_ns"] for row in server.rows("streams")), "the streams' ends")
     return next(row for row in server.rows("streams") if row["name"] == "tap")
+
+
+def stopped(receiver: Receiver) -> bool:
+    return bool(lines := receiver.lines()) and lines[-1]["event"] == "stop"
 
 
 @pytest.fixture
