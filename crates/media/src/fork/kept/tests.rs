@@ -87,7 +87,10 @@ fn a_server_that_says_nothing_gets_the_overlap() {
     assert_eq!(again, 20, "200 ms of two tracks");
     assert_eq!(pull(&mut kept), messages(82..=111));
     // What had not arrived for sure comes on top.
-    assert!(kept.rewind(None, 400) <= 22, "kept no longer than the overlap");
+    assert!(
+        kept.rewind(None, 400) <= 22,
+        "kept no longer than the overlap"
+    );
 }
 
 #[test]
