@@ -74,7 +74,7 @@ fn a_server_that_says_what_it_kept_gets_exactly_the_rest() {
     assert_eq!(pull(&mut kept), messages(96..=121));
     // It cannot have more than was sent, nor less than nothing.
     kept.rewind(Some(5000), 0);
-    assert_eq!(pull(&mut kept), messages(1..=0));
+    assert!(pull(&mut kept).is_empty());
 }
 
 #[test]
