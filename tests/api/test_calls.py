@@ -302,3 +302,14 @@ async def test_bodies_that_are_no_form(served: Served) -> None:
     assert (many.status_code, many.json()["code"]) == (400, 20001)
     odd = await served.client.post(path, content=b"To=%ff%00&From=%e9")
     assert (odd.status_code, odd.json()["code"]) == (400, 21211)
+
+
+async def test_how_a_calls_audio_went(served: Served) -> None:
+    figures = {"packets_received": 500, "packets_sent": 501, "packets_lost": 2, "jitter_ms": 1.25}
+    live, ended = served.calls.call(1), served.calls.call(2, ended_ns=1, **figures)
+    for call, expected in ((live, dict.fromkeys(figures)), (ended, figures)):
+        await served.store.commit_now(call)
+        body = (await served.get(f"Calls/{call.sid}/Audio.json")).json()
+        assert {name: body[name] for name in figures} == expected
+        assert body["call_sid"] == call.sid
+    assert (await served.get(f"Calls/{served.calls.call(3).sid}/Audio.json")).status_code == 404

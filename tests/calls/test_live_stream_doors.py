@@ -146,6 +146,11 @@ async def test_a_dialled_party_is_a_call_too(tmp_path: Path) -> None:
         await talk.caller.ended()
         rows = {row.sid: row for row in await talk.stage.streams()}
         assert (rows[made.sid].call_sid, rows[made.sid].end_reason) == (child, "call-ended")
+        async with asyncio.timeout(10):
+            while any(row.packets_received is None for row in await talk.stage.over()):
+                pass  # a leg's last figures come right after its end
+        for row in await talk.stage.over():
+            assert (row.packets_lost, (row.packets_received or 0) > 10) == (0, True)
 
 
 async def test_a_widgets_stream_is_stopped_over_rest_and_told_to_the_common_callback(tmp_path: Path) -> None:

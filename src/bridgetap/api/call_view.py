@@ -60,6 +60,19 @@ def call_view(call: CallRecord) -> dict[str, Any]:
     }
 
 
+def audio_view(call: CallRecord) -> dict[str, Any]:
+    """How the leg's audio came and went: ours."""
+    return {
+        "call_sid": call.sid,
+        "account_sid": call.account_sid,
+        "packets_received": call.packets_received,
+        "packets_sent": call.packets_sent,
+        "packets_lost": call.packets_lost,
+        "jitter_ms": call.jitter_ms,
+        "uri": f"/{API_VERSION}/Accounts/{call.account_sid}/Calls/{call.sid}/Audio.json",
+    }
+
+
 def _time(ns: int | None) -> str | None:
     return None if ns is None else rfc2822(ns)
 

@@ -11,7 +11,7 @@ from bridgetap.settings import Settings, normalise_number
 from bridgetap.store import CallFilter, CallRecord, CallStatus, Store
 
 from .call_request import read_change, read_new_call
-from .call_view import call_view, calls_path
+from .call_view import audio_view, call_view, calls_path
 from .errors import CALL_STATE, ApiError, invalid, not_found
 from .form import Parameters, read_form, read_query
 from .paging import Paging
@@ -53,6 +53,11 @@ def call_routes(*, calls: CallsService, store: Store, settings: Settings) -> API
     async def fetch(call_sid: str, request: Request) -> JSONResponse:
         """One call."""
         return JSONResponse(call_view(await _existing(call_sid, request)))
+
+    @router.get("/Calls/{call_sid}/Audio.json")
+    async def audio(call_sid: str, request: Request) -> JSONResponse:
+        """How its audio came and went."""
+        return JSONResponse(audio_view(await _existing(call_sid, request)))
 
     @router.post("/Calls/{call_sid}.json")
     async def update(call_sid: str, request: Request, form: Annotated[Parameters, Depends(read_form)]) -> JSONResponse:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import structlog
 
 from bridgetap.clock import Clock
+from bridgetap.engine import LegStats
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid, SiprecSid, StreamSid, make_sid
 from bridgetap.store import (
     CallDirection,
@@ -18,6 +19,7 @@ from bridgetap.store import (
     NotificationRecord,
     NotificationSid,
     StepRecord,
+    StoreFull,
 )
 from bridgetap.twiml.effects import CallEvent
 
@@ -174,6 +176,19 @@ class CallEntry:
             }
             self._change(changes, "completed")
             self.over.set()
+
+    def audio(self, stats: LegStats) -> None:
+        """The leg's last figures. They come after its end, and are the first to go where there is no room."""
+        figures = {
+            "packets_received": stats.packets_received,
+            "packets_sent": stats.packets_sent,
+            "packets_lost": stats.lost,
+            "jitter_ms": round(stats.jitter_ms, 2),
+        }
+        try:
+            self._change(figures)
+        except StoreFull as error:
+            log.warning("call.figures_dropped", call_sid=self.record.sid, error=str(error))
 
     def _change(self, changes: dict[str, Any], event: CallEvent | None = None) -> None:
         self.record = replace(self.record, updated_ns=self.ledger.clock.now_ns(), **changes)

@@ -25,6 +25,7 @@ from bridgetap.engine import (
     LegClosed,
     LegEvent,
     LegHandle,
+    LegStats,
     PlayEnded,
     PlayId,
     RecordEnded,
@@ -81,6 +82,7 @@ class Leg:
         self._awaits_answer_in_ack = False
         self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
+        self.when_closed: Callable[[LegStats], None] | None = None
         core.hear_dialog(dialog, lambda event: sink(self, event))
         self.take_rtp(session.rtp)
 
@@ -214,7 +216,7 @@ class Leg:
     def take_rtp(self, rtp: LegHandle) -> None:
         """The far end's audio is on that RTP leg from now on; see `exchange_places`."""
         self._session.rtp = rtp
-        self._core.hear_leg(rtp.id, lambda event: self._sink(self, event))
+        self._core.hear_leg(rtp.id, self._hear)
 
     def accept_referral(self, referral: Referral) -> None:
         """202: it is tried; `notify` tells how it goes."""
@@ -239,6 +241,13 @@ class Leg:
     def close(self) -> None:
         """Close its audio: its forks end with `call-ended`. Twice is fine."""
         self._session.close()
+
+    def _hear(self, event: LegEvent) -> None:
+        """Its last word may come when nobody waits for its news any more: it goes straight to who asked."""
+        if isinstance(event, LegClosed) and self.when_closed is not None:
+            self.when_closed(event.stats)
+        else:
+            self._sink(self, event)
 
     # -- events --
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import structlog
 
-from bridgetap.engine import Core, Inbox, IncomingCall
+from bridgetap.engine import Core, Inbox, IncomingCall, LegStats
 from bridgetap.ids import CallSid
 from bridgetap.sdp import Policy, ip_version, parse
 from bridgetap.settings import Codec
@@ -65,6 +65,7 @@ class Party:
         self.on_referral: Callable[[Party, Referral], None] | None = None
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self.trunk = trunk
+        leg.when_closed = self._closed
         self._watchers: list[Watcher] = []
         self._successors: list[CallEntry] = []  # rows of those who took this place
         self._keeps_place = False
@@ -147,6 +148,10 @@ class Party:
         if self.trunk is not None:
             self.trunk.give_back()
             self.trunk = None
+
+    def _closed(self, stats: LegStats) -> None:
+        if self.entry is not None:
+            self.entry.audio(stats)
 
     def _settle(self, outcome: Answered | Ended) -> None:
         if not self.settled.done():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, Table, Text
 
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid
 
@@ -38,6 +38,10 @@ class CallRecord:
     answered_ns: int | None = None
     ended_ns: int | None = None
     sip_status: int | None = None  # of the final response, where there is one
+    packets_received: int | None = None  # of the leg's audio; known once it is closed
+    packets_sent: int | None = None
+    packets_lost: int | None = None
+    jitter_ms: float | None = None
     end_reason: str | None = None  # "hung-up", "bye", "crashed", …
     callback: str = ""  # whom its end is told to, sealed: the address may hold secrets
 
@@ -77,6 +81,10 @@ CALLS = Kind(
         Column("answered_ns", BigInteger),
         Column("ended_ns", BigInteger),
         Column("sip_status", Integer),
+        Column("packets_received", BigInteger),
+        Column("packets_sent", BigInteger),
+        Column("packets_lost", BigInteger),
+        Column("jitter_ms", Float),
         Column("end_reason", Text),
         Column("callback", Text, nullable=False, server_default=""),
         Index("ix_calls_created_ns_sid", "created_ns", "sid"),

@@ -201,6 +201,10 @@ class CallStreams:
             # As when the far end cannot be reached: it was created, and this is its end.
             self._end(fork, End(reason="failed", code=STREAM_FAILED, detail=str(error)))
             return named
+        except BaseException:
+            # A bug of ours; but what began ends, whatever happens.
+            self._end(fork, End(reason="failed", code=STREAM_FAILED, detail="the core could not be asked"))
+            raise
         parts.core.hear_fork(fork.fork, lambda event: self._hear(fork, event))
         self._log.info(
             "stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.endpoints[0].host
