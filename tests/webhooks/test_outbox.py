@@ -14,7 +14,7 @@ import pytest
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.ids import AccountSid, CallSid, StreamSid
 from bridgetap.signing import sign_form
-from bridgetap.store import CallbackRecord, StoreFull
+from bridgetap.store import CallbackRecord, StoreFull, StoreUnavailable
 from bridgetap.webhooks import (
     Callback,
     CallbackRows,
@@ -37,6 +37,7 @@ class Disk:
 
     rows: dict[str, CallbackRecord] = field(default_factory=dict)
     full: bool = False
+    failures: int = 0  # of the next readings
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, record: CallbackRecord) -> None:
@@ -51,6 +52,9 @@ class Disk:
         await self.open.wait()
 
     async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("what waits", 10.0)
         found = list(self.rows.values())[:limit]
         await self.open.wait()
         return found
@@ -276,6 +280,19 @@ async def test_a_full_store_drops_it_and_harms_nobody(desk: Desk) -> None:
     desk.disk.full = True
     desk.tell("MZ1", 0)
     assert [code for code, *_ in desk.warnings] == [15003]
+
+
+def test_a_store_that_is_away_at_the_start_is_asked_again() -> None:
+    async def main() -> None:
+        desk = Desk(disk=Disk(failures=3))
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(desk.outbox.run())
+            desk.tell("MZ1", 0)
+            await pass_time(60)
+            running.cancel()
+        assert desk.told() == ["MZ10"]
+
+    run_virtual(main())
 
 
 @virtual()

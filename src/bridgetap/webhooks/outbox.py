@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 NOT_TAKEN = 15003
 MAX_BODY = 65_536  # not looked at; but a connection is used again only once its answer was read
 GRACE_S = 300.0  # what a restart finds is tried for so long at least
+STORE_PAUSE_S = 5.0
 LONGEST_WISH_S = 3600.0  # a Retry-After above it is not honoured
 MAY_BE_BETTER_LATER = frozenset({408, 425, 429})  # and every 5xx
 
@@ -44,7 +45,7 @@ class CallbackRecords(Protocol):
         """Returns when all that was put until now is committed, however long that takes."""
 
     async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
-        """What this node still has to send, oldest first."""
+        """What this node still has to send, oldest first; `StoreError` where it cannot be read now."""
 
 
 class Notifier(Protocol):
@@ -150,7 +151,7 @@ class Outbox:
 
     async def _recover(self) -> None:
         limits = self._parts.limits
-        rows = await self._parts.records.callbacks_left(limit=limits.waiting)
+        rows = await self._left()
         ours = {item.id for item in self._fresh}
         left = [row for row in rows if row.id not in ours]
         grace = min(GRACE_S, limits.max_age_s)
@@ -166,6 +167,15 @@ class Outbox:
             self._schedule.add(self._item(_Waiting(record, callback), max(limits.max_age_s - age, grace)))
         if left:
             log.info("callbacks.recovered", waiting=len(self._schedule))
+
+    async def _left(self) -> list[CallbackRecord]:
+        """What the store has, once it answers: until then nothing could be sent anyway."""
+        while True:
+            try:
+                return await self._parts.records.callbacks_left(limit=self._parts.limits.waiting)
+            except StoreError as error:
+                log.warning("callbacks.unread", error=str(error))
+                await asyncio.sleep(STORE_PAUSE_S)
 
     async def _commit(self) -> None:
         """Let in what was put, once the store has it."""
