@@ -80,7 +80,7 @@ async def talking(folder: Path, *, forked: bool = False, more: str = "") -> Asyn
                 caller, callee = await stage.talk()
                 url = f"http://{stage.server.http_address}"
                 client = Client(
-                    stage.server.account.sid, TOKEN, http_client=bridgetap.twilio_http_client(url, timeout=10)
+                    stage.server.account.sid, TOKEN, http_client=bridgetap.twilio_http_client(url, timeout=30)
                 )
                 yield Talk(stage, caller, callee, client, far, media, callbacks, folder)
     assert callbacks.unsigned == 0
@@ -140,6 +140,8 @@ async def test_twilios_sdk_starts_and_stops_streams_on_a_live_call(tmp_path: Pat
 async def test_a_dialled_party_is_a_call_too(tmp_path: Path) -> None:
     async with talking(tmp_path) as talk:
         _, child = await talk.sids()
+        talk.caller.play(500)
+        talk.callee.play(900)
         made = await ask(lambda: talk.client.calls(child).streams.create(url=talk.media, name="b"))
         await until(lambda: talk.far.frames[made.sid] > 10, "audio comes")
         talk.callee.hang_up()
@@ -150,7 +152,7 @@ async def test_a_dialled_party_is_a_call_too(tmp_path: Path) -> None:
             while any(row.packets_received is None for row in await talk.stage.over()):
                 pass  # a leg's last figures come right after its end
         for row in await talk.stage.over():
-            assert (row.packets_lost, (row.packets_received or 0) > 10) == (0, True)
+            assert (row.packets_lost, (row.packets_received or 0) > 0) == (0, True)
 
 
 async def test_a_widgets_stream_is_stopped_over_rest_and_told_to_the_common_callback(tmp_path: Path) -> None:
