@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridgetap.webhooks.schedule import Item, Limits, Outcome, Schedule
@@ -178,7 +178,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEP, max_size=60), dice=st.floats(0, 1, exclude_max=True))
 def test_in_any_order_nothing_is_lost_and_each_line_keeps_its_order(steps: list[Any], dice: float) -> None:
     limits = Limits(waiting=12, at_once=3, per_host=2, max_age_s=1000)
