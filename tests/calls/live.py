@@ -61,7 +61,7 @@ allow_networks = ["127.0.0.0/8"]
 {more}
 [webhooks]
 trusted_ca = "ca.pem"
-timeout_s = 1.5
+timeout_s = 4
 [[numbers]]
 number = "*"
 answer = "{answer}"
