@@ -22,6 +22,7 @@ from tests.interop import certificates
 
 from .app_server import App, Raw, app, page
 from .live import TOKEN, Live, live, tone, until
+from .stage import fork, state
 from .test_live_streams import Listener
 
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
@@ -234,8 +235,6 @@ async def test_a_call_is_made_redirected_and_told_of(tmp_path: Path) -> None:
 
 
 async def test_a_flow_is_taken_over_and_its_stream_goes_on(tmp_path: Path) -> None:
-    from .stage import fork, say
-
     authority, listener = make_authority(tmp_path), Listener()
     async with (
         app() as web,
@@ -244,12 +243,12 @@ async def test_a_flow_is_taken_over_and_its_stream_goes_on(tmp_path: Path) -> No
             tmp_path,
             lambda _: [
                 fork(then="two", stream_url=f"wss://127.0.0.1:{receiver.port}/"),
-                say("two", play=f"{web.url}/tone.wav", say="", loop="0"),
+                state("two", "say-play", {"audioComplete": None}, play=f"{web.url}/tone.wav", loop="0"),
             ],
         ) as stage,
     ):
         web.serve("/tone.wav", page(wav(700, 1), kind="audio/wav"))
-        web.serve("/new", "<Pause length='1'/><Play>/tone.wav</Play>")
+        web.serve("/new", "<Pause length='2'/><Play loop='0'>/tone.wav</Play>")
         caller = await stage.call()
         await caller.hears_a_tone()
         (row,) = await stage.rows()
@@ -257,7 +256,7 @@ async def test_a_flow_is_taken_over_and_its_stream_goes_on(tmp_path: Path) -> No
         stage.server.calls.change(row.sid, CallChange(voice=voice))
         await caller.hears_nothing()
         await caller.hears_a_tone()
-        await caller.ended()
+        caller.hang_up()
         await stage.over()
         (stream,) = await stage.streams()
         assert stream.end_reason == "call-ended"
