@@ -545,6 +545,10 @@ class Leg:
         """Send a message of that event between the audio. `body` is a JSON object on one line, at most 4096 bytes;
         `timestamp` is put before its members. A fork that takes no audio yet, or no more, tells nothing."""
 
+    def tell_key(self, key: str) -> None:
+        """A key of the party (one of `0-9*#A-D`) came by signalling, not as RTP or in the audio: the forks that
+        are told of keys are told of it. No `DtmfPressed` comes of it."""
+
     def record(self, path: str, *, tracks: list[_Track]) -> int:
         """Write a WAV (s16le, one channel a track). `RecordEnded` follows `stop_record` or close."""
 

@@ -125,9 +125,9 @@ class Live:
         await self.server.store.flush()
         return [row for call in await self.rows() for row in await self.server.store.documents.of_call(call.sid)]
 
-    async def call(self) -> "LiveCall":
+    async def call(self, **more: Any) -> "LiveCall":
         """The caller rings the server."""
-        return await self.caller.call(f"sip:+15551230000@{self.server.sip_address}")
+        return await self.caller.call(f"sip:+15551230000@{self.server.sip_address}", **more)
 
     async def talk(self) -> "tuple[LiveCall, LiveCall]":
         """Caller and first callee, connected."""
@@ -187,15 +187,15 @@ class LivePhone:
     def uri(self) -> str:
         return f"sip:phone@{self.core.sip.addresses()[0].partition('://')[2]}"
 
-    async def call(self, target: str) -> "LiveCall":
+    async def call(self, target: str, **more: Any) -> "LiveCall":
         """Send an INVITE; returns once it was answered."""
-        call = self.ring(target)
+        call = self.ring(target, **more)
         await call.until_answered()
         return call
 
-    def ring(self, target: str) -> "LiveCall":
-        """Send an INVITE and wait for nothing."""
-        call = LiveCall(self.core)
+    def ring(self, target: str, **more: Any) -> "LiveCall":
+        """Send an INVITE and wait for nothing; `more` is for the `LiveCall`."""
+        call = LiveCall(self.core, **more)
         call.start(
             self.core.sip.invite(target=target, from_="<sip:+15559998888@test>", to=f"<{target}>", body=call.offer())
         )
@@ -250,6 +250,16 @@ class LiveCall:
 
     def press(self, digits: str) -> None:
         self.rtp.send_dtmf(digits)
+
+    async def press_by_info(self, digit: str) -> None:
+        """As older phones do it."""
+        answer = await self._core.request(
+            method="INFO",
+            dialog=self.dialog,
+            body=f"Signal={digit}\r\nDuration=160\r\n".encode(),
+            content_type="application/dtmf-relay",
+        )
+        assert answer.status == 200
 
     def digits(self) -> str:
         """Those that were heard."""

@@ -310,6 +310,8 @@ def test_keys_by_info_reach_the_other_side(tmp_path: Path) -> None:
             assert (await stage.requests(1, "INFO", "application/dtmf-relay", body))["status"] == 200
             (sent,) = stage.fake.sent("send_dtmf")
             assert (sent.of, sent["digits"]) == (2, "7")
+            (told,) = stage.fake.sent("tell_key")
+            assert (told.of, told["key"]) == (1, "7"), "streams of the call are told of it"
 
     run_virtual(main())
 
@@ -320,6 +322,7 @@ def test_keys_in_rtp_are_relayed_by_the_core_alone(tmp_path: Path) -> None:
             await talking(stage)
             await stage.presses(1, "7")
             assert stage.fake.sent("send_dtmf") == []
+            assert stage.fake.sent("tell_key") == [], "the core tells streams itself"
 
     run_virtual(main())
 

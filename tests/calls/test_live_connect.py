@@ -9,14 +9,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from math import cos, hypot, pi, sin
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from bridgetap.engine import RecordEnded
+from bridgetap.calls import CallChange, Voice
+from bridgetap.engine import Codec, RecordEnded
 from bridgetap.receiver.authority import make_authority
+from bridgetap.twiml import DocumentText
 from tests.published import parsed
 
 from .app_server import app
@@ -24,7 +27,7 @@ from .live import Live, live, tone, until
 
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
 
-Talk = Callable[["FarEnd"], Awaitable[None]]
+Talk = Callable[["FarEnd"], Awaitable[object]]
 
 
 class FarEnd:
@@ -83,6 +86,11 @@ async def connected(
             yield stage, server
 
 
+def chunks(samples: "array[int]") -> "list[array[int]]":
+    """20 ms each."""
+    return [samples[at : at + 160] for at in range(0, len(samples) - 159, 160)]
+
+
 def share(samples: "array[int]", hertz: int) -> float:
     """How much of the energy is that tone, 0 to 1."""
     cosine = sum(sample * cos(2 * pi * hertz * n / 8000) for n, sample in enumerate(samples))
@@ -103,7 +111,8 @@ def encode_ulaw(sample: int) -> int:
     return ~(sign | exponent << 4 | magnitude >> (exponent + 3) & 15) & 0xFF
 
 
-async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722"])
+async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path: Path, codec: Codec) -> None:
     names: list[str] = []
 
     async def echo(end: FarEnd) -> None:
@@ -116,7 +125,7 @@ async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path
                 await end.say("mark", mark={"name": names[-1]})
 
     async with connected(tmp_path, echo) as (stage, server):
-        caller = await stage.call()
+        caller = await stage.call(codecs=(codec,))
         recording = tmp_path / "heard.wav"
         record = caller.rtp.record(str(recording), tracks=["inbound"])
         caller.play(500)
@@ -137,7 +146,9 @@ async def test_the_caller_hears_its_own_voice_and_every_mark_comes_back(tmp_path
         assert (row.end_reason, row.code) == ("call-ended", None)
         with wave.open(str(recording)) as file:
             samples = array("h", file.readframes(file.getnframes()))
-        assert share(samples[-8000:], 500) > 0.9
+        loud = [chunk for chunk in chunks(samples) if max(chunk) > 2000]
+        assert len(loud) > 40
+        assert median(share(chunk, 500) for chunk in loud) > 0.9, "whatever a busy machine put between them"
         await no_warnings(stage)
 
 
@@ -169,6 +180,37 @@ async def test_barging_in_with_a_key_silences_the_server_at_once(tmp_path: Path)
         await stage.over()
         await no_warnings(stage)
         assert server.ends[0].of("dtmf")
+
+
+async def test_a_key_by_info_is_a_key(tmp_path: Path) -> None:
+    async with connected(tmp_path, lambda end: end.until("stop")) as (stage, server):
+        caller = await stage.call()
+        await until(lambda: bool(server.ends and server.ends[0].of("media")), "the stream runs")
+        await caller.press_by_info("5")
+        await until(lambda: bool(server.ends[0].of("dtmf")), "the key is told")
+        assert server.ends[0].of("dtmf")[0]["dtmf"] == {"track": "inbound_track", "digit": "5"}
+        caller.hang_up()
+        await stage.over()
+
+
+async def test_another_document_over_rest_ends_it(tmp_path: Path) -> None:
+    async def monologue(end: FarEnd) -> None:
+        await end.until("start")
+        await end.media(ulaw(900, 60.0))
+        await end.until("stop")
+
+    async with connected(tmp_path, monologue) as (stage, server):
+        caller = await stage.call()
+        await caller.hears_a_tone()
+        (row,) = await stage.rows()
+        quiet = Voice(source=DocumentText(text="<Response><Pause length='30'/></Response>"))
+        stage.server.calls.change(row.sid, CallChange(voice=quiet))
+        await caller.hears_nothing()
+        await until(lambda: bool(server.ends[0].of("stop")), "stop has come")
+        caller.hang_up()
+        await stage.over()
+        (stream,) = await stage.streams()
+        assert (stream.end_reason, stream.code) == ("stopped", None)
 
 
 async def test_the_server_leaves_and_the_document_goes_on(tmp_path: Path) -> None:

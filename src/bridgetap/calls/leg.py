@@ -275,7 +275,10 @@ class Leg:
                 return self._referred(event)
             case RequestReceived():
                 digits = answer_in_dialog(self._core.sip, event)
-                return [Pressed(digits=digits, relayed=False)] if digits else []
+                if not digits:
+                    return []
+                self._tell_key(digits)
+                return [Pressed(digits=digits, relayed=False)]
             case DtmfPressed():
                 return [Pressed(digits=event.digit, relayed=True)]
             case PlayEnded():
@@ -292,6 +295,13 @@ class Leg:
             self._log.info("leg.refer_unusable", error=str(error))
             self._core.sip.respond(event.request, status=400)
             return []
+
+    def _tell_key(self, key: str) -> None:
+        """A key by INFO passes the core by: streams that are told of keys hear of it from us."""
+        try:
+            self._session.rtp.tell_key(key)
+        except EngineError as error:
+            self._log.warning("leg.key_untold", error=str(error))
 
     def _progress(self, event: CallProgress) -> list[Notice]:
         if self.state is State.UP:

@@ -27,8 +27,10 @@ from bridgetap.doctor import (
     refused_url,
 )
 from bridgetap.errors import ConfigurationError, InvalidStream
+from bridgetap.flow.stream_options import TWILIO
 from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.settings import open_account
+from bridgetap.streams import handshake_headers
 
 from .config import ConfigOption, find_config, load_settings
 from .stream_policy import stream_policy
@@ -63,6 +65,14 @@ def doctor(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Connect there; the URL's name stays in TLS, Host and signature."),
     ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:VALUE", help="One more header of the handshake; may be repeated."),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM file: the certificate that we show the server.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file: the key of --certificate.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as findings: exit 1.")] = False,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
@@ -74,8 +84,9 @@ def doctor(
     pace it reads at, whether it sends what nobody hears, whether it stays, and
     how it takes stop. Takes about 12 seconds for a good server.
 
-    Trusted authorities, the auth token, allowed networks and time limits are
-    those of the configuration, where there is one; --ca and --token go before.
+    Trusted authorities, the auth token, allowed networks, time limits and the
+    [[stream_options]] of this URL are those of the configuration, where there
+    is one; --ca, --token and --certificate go before.
 
     \b
     Examples
@@ -89,7 +100,18 @@ def doctor(
       1  at least one fault: a stream would fail, lose audio or never end
       2  wrong use
     """
-    order = _order(url, token, ca, parameter or [], tracks, seconds, connect_to, config)
+    order = _order(url, config, tracks=tracks, connect_to=connect_to)
+    if isinstance(order, Order):
+        order = replace(
+            order,
+            token=order.token if token is None else token,
+            ca_file=order.ca_file if ca is None else ca,
+            parameters=dict(_pair("--parameter", "=", text) for text in parameter or []),
+            headers=[*order.headers, *(_pair("--header", ":", text) for text in header or [])],
+            client_certificate=order.client_certificate if certificate is None else certificate,
+            client_key=order.client_key if certificate is None else key,
+            seconds=seconds,
+        )
     view = _Quiet() if as_json else _Lines(Console(highlight=False))
     if isinstance(order, Report):
         report = order
@@ -105,39 +127,21 @@ def doctor(
         raise typer.Exit(FINDINGS)
 
 
-def _order(
-    url: str,
-    token: str | None,
-    ca: Path | None,
-    parameters: list[str],
-    tracks: str,
-    seconds: float,
-    connect_to: str | None,
-    config: Path | None,
-) -> Order | Report:
+def _order(url: str, config: Path | None, *, tracks: str, connect_to: str | None) -> Order | Report:
     """What is to be examined, or the report on a URL that cannot be."""
     if tracks not in TRACKS:
         raise ConfigurationError("--tracks", f"{tracks!r}: must be one of {', '.join(TRACKS)}")
-    pairs = dict(_pair(text) for text in parameters)
     place = None if connect_to is None else Place.parse(connect_to)
     try:
         parsed = StreamUrl.parse(url, place="URL")
     except InvalidStream as error:
         return refused_url(url, error.rule, error.code)
     order = _configured(Order(url=parsed), config)
-    return replace(
-        order,
-        token=order.token if token is None else token,
-        ca_file=order.ca_file if ca is None else ca,
-        parameters=pairs,
-        tracks=TRACKS[tracks],
-        seconds=seconds,
-        connect_to=place,
-    )
+    return replace(order, tracks=TRACKS[tracks], connect_to=place)
 
 
 def _configured(order: Order, config: Path | None) -> Order:
-    """With what streams of the configured server would have."""
+    """With what streams of the configured server would have for this URL."""
     if find_config(config) is None:
         return order
     settings = load_settings(config)
@@ -145,26 +149,38 @@ def _configured(order: Order, config: Path | None) -> Order:
         token = open_account(settings.account, create=False).auth_token
     except ConfigurationError:  # a server that has not run yet has made no token
         token = None
+    policy = stream_policy(settings)
+    options, server = policy.options(TWILIO, order.url), policy.server(order.url)
     streams = settings.streams
-    return replace(
+    order = replace(
         order,
         token=token,
         ca_file=streams.trusted_ca,
         system_roots=streams.system_roots,
         connect_timeout_s=streams.connect_timeout_ms / 1000,
-        max_lag_s=stream_policy(settings).defaults.lag_bound_ms / 1000,
+        max_lag_s=options.lag_bound_ms / 1000,
         sign_empty_path=streams.sign_empty_path,
         user_agent=settings.sip.user_agent,
         allow_networks=streams.allow_networks,
         deny_networks=streams.deny_networks,
+        headers=handshake_headers(options),
+        pins=options.certificate_pins,
     )
+    if server is None:
+        return order
+    if server.trusted_ca is not None:  # the only authorities for this server
+        order = replace(order, ca_file=Path(server.trusted_ca), system_roots=False)
+    if server.client_certificate is not None and server.client_key is not None:
+        order = replace(order, client_certificate=Path(server.client_certificate), client_key=Path(server.client_key))
+    return order
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise ConfigurationError("--parameter", f"{key or text!r}: must be KEY=VALUE")
-    return key, value
+def _pair(option: str, between: str, text: str) -> tuple[str, str]:
+    name, found, value = text.partition(between)
+    if not found or not name or not (name + value).isprintable():
+        shape = f"NAME{between}VALUE" if option == "--header" else f"KEY{between}VALUE"
+        raise ConfigurationError(option, f"{name or '(empty)'}: must be {shape}")
+    return name, value.strip() if option == "--header" else value
 
 
 class _Quiet:

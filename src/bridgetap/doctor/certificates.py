@@ -4,7 +4,9 @@ The rules are those of the core's TLS (rustls with ring), which is stricter than
 certificate is no server's, a common name names nobody (RFC 9525).
 """
 
+import hashlib
 import warnings
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -13,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from .report import Finding, fault, plain, warning
@@ -22,11 +25,13 @@ SOON = timedelta(days=14)
 _LONGEST_CHAIN = 16
 
 
-def judge_chain(chain: Sequence[bytes], *, roots: Sequence[bytes], host: str, now: datetime) -> list[Finding]:
-    """`chain` as the server sends it, `roots` as trusted, both DER."""
+def judge_chain(
+    chain: Sequence[bytes], *, roots: Sequence[bytes], host: str, now: datetime, pins: Sequence[bytes] = ()
+) -> list[Finding]:
+    """`chain` as the server sends it, `roots` as trusted, both DER; `pins` are SHA-256 digests of public keys."""
     try:
         certificates = [_load(der) for der in chain[:_LONGEST_CHAIN]]
-        return list(_judge(certificates, _readable(roots), host, now))
+        return [*_judge(certificates, _readable(roots), host, now), *_pinned(certificates, pins)]
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension) as error:
         return [
             _bad("unreadable", f"a certificate cannot be read: {plain(str(error))}", "make a new X.509 v3 certificate")
@@ -55,6 +60,19 @@ def _judge(
     yield from _use(leaf)
     yield from _strength(chain)
     yield from _issuer(chain, roots)
+
+
+def _pinned(chain: Sequence[x509.Certificate], pins: Sequence[bytes]) -> Iterator[Finding]:
+    if not pins or not chain:
+        return
+    key = chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256(key).digest()
+    if digest not in pins:
+        yield _bad(
+            "pin",
+            f"the certificate's public key is sha256/{b64encode(digest).decode()}, which is not among the pins",
+            "if the server's key was changed on purpose, put this into certificate_pins; keep the key when renewing",
+        )
 
 
 def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[Finding]:

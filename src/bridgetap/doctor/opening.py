@@ -49,8 +49,8 @@ class NotOpened:
     status: int | None = None
 
 
-async def open_stream(door: Door, signature: str | None) -> Opened | NotOpened:
-    """One handshake, within the time that a stream has for it."""
+async def open_stream(door: Door, signature: str | None, *, stranger: bool = False) -> Opened | NotOpened:
+    """One handshake, within the time that a stream has for it; a `stranger` has no headers of ours."""
     order = door.order
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -61,7 +61,8 @@ async def open_stream(door: Door, signature: str | None) -> Opened | NotOpened:
         change = "does the server limit connections, or balance to a machine that is not well?"
         return NotOpened(findings=[fault("upgrade.unsteady", text, change, TLS_FAILED)])
     key = b64encode(door.random(16)).decode()
-    wire.send(upgrade.request(order.url, key=key, user_agent=order.user_agent, signature=signature))
+    headers = () if stranger else order.headers
+    wire.send(upgrade.request(order.url, key=key, user_agent=order.user_agent, signature=signature, headers=headers))
     data = b""
     try:
         async with asyncio.timeout(order.connect_timeout_s):

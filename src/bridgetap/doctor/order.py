@@ -53,6 +53,10 @@ class Order:
     user_agent: str = "Bridgetap"
     allow_networks: Sequence[IPv4Network | IPv6Network] = ()
     deny_networks: Sequence[IPv4Network | IPv6Network] = ()
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)  # of our own, perhaps a bearer token
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    pins: Sequence[bytes] = ()  # SHA-256 of the public keys that the server may have
 
     @property
     def place(self) -> Place:

@@ -31,12 +31,17 @@ async def examine(door: Door, first: Opened | NotOpened) -> StepResult:
 
 async def _who_else(door: Door) -> StepResult:
     """Whether anybody is let in who should not be."""
-    unsigned = await _admits(door, None)
+    unsigned = await _admits(door, None, stranger=True)
     other = sign_form(door.random(16).hex(), str(door.order.url))
-    wrong = door.order.token is None or await _admits(door, other)
+    if door.order.token is None and not door.order.headers:
+        wrong = True  # it took a signature that it cannot have verified
+    else:
+        wrong = await _admits(door, other, stranger=True)
     figures = {"right": door.order.token is not None or None, "wrong": wrong, "missing": unsigned}
     if not wrong and not unsigned:
         detail = "takes the right signature, refuses a wrong one and none"
+        if door.order.headers:
+            detail = "takes us, refuses whoever has neither our signature nor our headers"
         return StepResult(step=Step.SIGNATURE, detail=detail, figures=figures)
     findings = []
     change = "verify X-Twilio-Signature in the handshake: base64(HMAC-SHA1(auth token, wss:// URL)); "
@@ -99,8 +104,8 @@ def _mistakes(order: Order) -> Iterator[tuple[str, str]]:
             yield changed, why
 
 
-async def _admits(door: Door, signature: str | None) -> bool:
-    opened = await open_stream(door, signature)
+async def _admits(door: Door, signature: str | None, *, stranger: bool = False) -> bool:
+    opened = await open_stream(door, signature, stranger=stranger)
     if isinstance(opened, NotOpened):
         return False
     await opened.wire.close()

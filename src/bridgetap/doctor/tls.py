@@ -34,6 +34,17 @@ def make_context(order: Order) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             rule = "holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
             raise ConfigurationError("--ca", f"{order.ca_file}: {rule}") from None
+    return _with_client(context, order)
+
+
+def _with_client(context: ssl.SSLContext, order: Order) -> ssl.SSLContext:
+    """Show a certificate of ours to a server that asks for one."""
+    if order.client_certificate is not None:
+        try:
+            context.load_cert_chain(order.client_certificate, order.client_key, password=lambda: "")
+        except (OSError, ssl.SSLError) as error:
+            rule = "is no PEM certificate with its key" if isinstance(error, ssl.SSLError) else error.strerror
+            raise ConfigurationError("--certificate", f"{order.client_certificate}: {rule}") from None
     return context
 
 
@@ -45,13 +56,14 @@ async def examine(
     looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
     looking.minimum_version = ssl.TLSVersion.TLSv1_2
     looking.set_ciphers(CIPHERS)
+    _with_client(looking, order)
     try:
         wire = await open_wire(order, address, looking)
     except (ssl.SSLError, Gone, OSError, TimeoutError) as error:
         return StepResult(step=Step.TLS, findings=[await _why(order, address, error)])
     chain, version, cipher = wire.chain(), wire.version, wire.cipher
     await wire.close()
-    findings = judge_chain(chain, roots=_roots(order), host=order.url.host, now=now())
+    findings = judge_chain(chain, roots=_roots(order), pins=order.pins, host=order.url.host, now=now())
     if not any(finding.code for finding in findings):
         try:
             await (await open_wire(order, address, context)).close()

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,7 +19,9 @@ _NOT_101 = 31920
 _STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-9][0-9]{2})(?: ([^\r\n]*))?\Z")
 
 
-def request(url: StreamUrl, *, key: str, user_agent: str, signature: str | None) -> bytes:
+def request(
+    url: StreamUrl, *, key: str, user_agent: str, signature: str | None, headers: Sequence[tuple[str, str]] = ()
+) -> bytes:
     """The bytes that the core would send too: no Origin, no extensions, no subprotocol."""
     lines = [
         f"GET {url.request_path} HTTP/1.1",
@@ -32,6 +34,7 @@ def request(url: StreamUrl, *, key: str, user_agent: str, signature: str | None)
     ]
     if signature is not None:
         lines.append(f"{HEADER}: {signature}")
+    lines += [f"{name}: {value}" for name, value in headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

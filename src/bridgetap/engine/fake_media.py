@@ -122,6 +122,9 @@ class FakeLeg:
         self._journal.note("stop_fork", self._id, fork=fork)
         self.end_fork(fork, reason="stopped")
 
+    def tell_key(self, key: str) -> None:
+        self._journal.note("tell_key", self._id, key=key)
+
     def tell_fork(self, fork: ForkId, event: str, body: str) -> None:
         if fork in self.forks:
             self._journal.note("tell_fork", self._id, fork=fork, event=event, body=json.loads(body))

@@ -304,6 +304,10 @@ class NativeLeg:
         self.handle.stop_fork(fork)
 
     @translated
+    def tell_key(self, key: str) -> None:
+        self.handle.tell_key(key)
+
+    @translated
     def tell_fork(self, fork: ForkId, event: str, body: str) -> None:
         self.handle.tell_fork(fork, event, body)
 

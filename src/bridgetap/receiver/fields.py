@@ -90,6 +90,13 @@ class Fields:
         self._inner.append(inner)
         return inner
 
+    def all_inside(self, key: str) -> "list[Fields]":
+        """A list of objects."""
+        values = self._typed(key, list, "a list")
+        found = [Fields(self._at(f"{key}[{index}]"), value) for index, value in enumerate(values)]
+        self._inner += found
+        return found
+
     def rest(self) -> Mapping[str, object]:
         """What nobody has read."""
         return {key: value for key, value in self._value.items() if key not in self._read}

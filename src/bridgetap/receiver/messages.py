@@ -6,7 +6,6 @@ that breaks a rule is an `InvalidInput` naming the place (`media.payload`), the 
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -120,7 +119,27 @@ class CallEvent:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | CallEvent | Stop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAudio:
+    """Audio of one track that will never come: from when on, by the stream's clock, and how long."""
+
+    track: Track
+    timestamp_ms: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Messages that are lost for good, after a cut that was too long. Its own number is that of the last of them."""
+
+    sequence_number: int
+    stream_sid: StreamSid
+    first_sequence: int
+    last_sequence: int
+    tracks: tuple[LostAudio, ...]
+
+
+Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | CallEvent | Gap | Stop
 
 
 def parse_message(text: str | bytes, *, exact: bool = False) -> Message:
@@ -186,7 +205,7 @@ def _media(fields: Fields) -> Media:
     encoded = media.text("payload")
     try:
         payload = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, and what is not even ASCII
         raise InvalidInput("media.payload", _short(encoded), f"must be base64: {error}") from None
     return Media(
         sequence_number=fields.counter("sequenceNumber"),
@@ -228,6 +247,24 @@ def _stop(fields: Fields) -> Stop:
     )
 
 
+def _gap(fields: Fields) -> Gap:
+    gap = fields.inside("gap")
+    return Gap(
+        sequence_number=fields.counter("sequenceNumber"),
+        stream_sid=StreamSid(fields.sid("streamSid", "MZ")),
+        first_sequence=gap.counter("firstSequence"),
+        last_sequence=gap.counter("lastSequence"),
+        tracks=tuple(
+            LostAudio(
+                track=_CONTENTS[track.choice("track", _CONTENTS)],
+                timestamp_ms=track.counter("timestamp", least=0),
+                duration_ms=track.counter("duration", least=0),
+            )
+            for track in gap.all_inside("tracks")
+        ),
+    )
+
+
 def _call_event(fields: Fields, name: str) -> CallEvent:
     body = fields.inside(name) if fields.has(name) else Fields(name, {})
     return CallEvent(
@@ -250,9 +287,10 @@ _PARSERS: dict[str, Callable[[Fields], Message]] = {
     "media": _media,
     "dtmf": _dtmf,
     "mark": _mark,
+    "gap": _gap,
     "stop": _stop,
 }
-_EVENTS = ("hold", "participant", "gap")
+_EVENTS = ("hold", "participant")
 _TRACKS: dict[str, Track] = {"inbound": "inbound", "outbound": "outbound"}
 _CONTENTS: dict[str, Track] = {**_TRACKS, "stereo": "stereo", "mixed": "mixed"}
 _CHANNELS: dict[str, Literal["separate", "stereo", "mixed"]] = {

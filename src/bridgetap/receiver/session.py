@@ -14,7 +14,7 @@ from .binary import parse_binary
 from .checks import Faults, Series
 from .coding import decoder, frame_bytes
 from .g711 import FLOOR_DBFS, level_dbfs
-from .messages import CallEvent, Connected, Dtmf, Mark, Media, Message, Start, Stop, Track, parse_message
+from .messages import CallEvent, Connected, Dtmf, Gap, Mark, Media, Message, Start, Stop, Track, parse_message
 from .timing import Lateness
 
 CHUNK_MS = 20
@@ -39,6 +39,7 @@ NEXT = {
     (State.OPEN, Dtmf): State.OPEN,
     (State.OPEN, Mark): State.OPEN,
     (State.OPEN, CallEvent): State.OPEN,
+    (State.OPEN, Gap): State.OPEN,
     (State.OPEN, Stop): State.STOPPED,
     # A sender may introduce itself again on the new socket, or go on at once.
     (State.RESUMED, Connected): State.RESUMED,
@@ -47,6 +48,7 @@ NEXT = {
     (State.RESUMED, Dtmf): State.OPEN,
     (State.RESUMED, Mark): State.OPEN,
     (State.RESUMED, CallEvent): State.OPEN,
+    (State.RESUMED, Gap): State.OPEN,
     (State.RESUMED, Stop): State.STOPPED,
 }
 

@@ -12,6 +12,7 @@ from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamNews
 from .policy import StreamPolicy, StreamServer, UrlPattern
 from .ports import Notifier, StreamRecords
+from .websocket import handshake_headers
 
 __all__ = [
     "STREAM_FAILED",
@@ -32,4 +33,5 @@ __all__ = [
     "StreamServer",
     "Streams",
     "UrlPattern",
+    "handshake_headers",
 ]

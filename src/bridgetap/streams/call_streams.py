@@ -343,6 +343,7 @@ class CallStreams:
             ms_dropped=end.ms_dropped,
             reconnects=end.reconnects,
             ms_missing=end.ms_missing,
+            ms_played=end.ms_played,
         )
         if end.is_error:
             self._notify(fork, "error", code_of(end.code), words_of(end.code, end.detail))
@@ -380,6 +381,7 @@ class CallStreams:
             ms_missing=event.ms_missing,
             latency_p50_us=event.latency_p50_us,
             latency_p99_us=event.latency_p99_us,
+            ms_played=event.ms_played,
         )
 
     def _ended_meanwhile(self, fork: _Fork) -> EndReason | None:

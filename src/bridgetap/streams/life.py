@@ -84,6 +84,7 @@ class End:
     ms_missing: int = 0
     latency_p50_us: int = 0
     latency_p99_us: int = 0
+    ms_played: int = 0  # of what the far end of a bidirectional one said
 
     @property
     def is_error(self) -> bool:

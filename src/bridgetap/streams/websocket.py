@@ -73,7 +73,7 @@ def _endpoint(url: StreamUrl, asked: StreamOptions, policy: StreamPolicy, sign: 
         host=url.host,
         port=url.port,
         path=url.request_path,
-        headers=((HEADER, sign(str(url))), *_headers(options)),
+        headers=((HEADER, sign(str(url))), *handshake_headers(options)),
         trusted_ca=server.trusted_ca if server else None,
         client_certificate=server.client_certificate if server else None,
         client_key=server.client_key if server else None,
@@ -81,7 +81,8 @@ def _endpoint(url: StreamUrl, asked: StreamOptions, policy: StreamPolicy, sign: 
     )
 
 
-def _headers(options: StreamOptions) -> Headers:
+def handshake_headers(options: StreamOptions) -> Headers:
+    """The headers of a stream's own; a bearer token comes before an Authorization among them."""
     if not options.bearer_token:
         return options.headers
     others = tuple(pair for pair in options.headers if pair[0].lower() != "authorization")
