@@ -61,10 +61,14 @@ class Program:
 
     def ask(self) -> str:
         """An empty line in, one line out."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        self.tell("")
         return self.line()
+
+    def tell(self, line: str) -> None:
+        """One line in."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL after 10 s."""

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,7 @@ class Workplace:
     key: Path
     server_port: int
     callee_port: int
+    second_callee_port: int
     http_port: int
 
     def binary(self, name: str) -> Path:
@@ -67,58 +69,67 @@ class Floor:
         return program
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bridgetap:
     """`bridgetap serve` with one flow: fork both tracks, then connect the call."""
 
+    name: str = "bridgetap"
     forks: bool = True
-
-    @property
-    def name(self) -> str:
-        return "bridgetap" if self.forks else "bridgetap, no fork"
+    streams: str = ""  # more lines of [streams]
+    second: tuple[str, ...] = ()  # stream URLs of a second flow, one track each, for calls to SECOND_NUMBER
 
     def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
         folder = work.folder / "server"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        (folder / "flow.json").write_text(json.dumps(self._flow(work, sink_port)))
-        (folder / "bridgetap.toml").write_text(_configuration(work))
+        urls = [f"wss://localhost:{sink_port}/media"] if self.forks else []
+        first = _flow(urls, tracks="both_tracks", callee_port=work.callee_port)
+        second = _flow(self.second, tracks="inbound_track", callee_port=work.second_callee_port)
+        (folder / "flow.json").write_text(json.dumps(first))
+        (folder / "second.json").write_text(json.dumps(second))
+        (folder / "bridgetap.toml").write_text(_configuration(work, self.streams))
         command = (sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml"))
         program = Program.start(cores.measured, *command, cwd=folder, log=work.folder / "server.log")
         _wait_until_ready(work.http_port, program)
         return program
 
-    def _flow(self, work: Workplace, sink_port: int) -> dict[str, object]:
-        fork = {
-            "name": "fork",
+
+SECOND_NUMBER = "+15550009999"
+
+
+def _flow(urls: Sequence[str], *, tracks: str, callee_port: int) -> dict[str, object]:
+    """Fork to each URL, then connect."""
+    forks = [
+        {
+            "name": f"fork{number}",
             "type": "fork-stream",
-            "transitions": [{"event": "next", "next": "connect"}],
+            "transitions": [{"event": "next", "next": f"fork{number + 1}" if number + 1 < len(urls) else "connect"}],
             "properties": {
                 "stream_action": "start",
-                "stream_name": "bench",
+                "stream_name": f"bench{number}",
                 "stream_transport_type": "websocket",
-                "stream_url": f"wss://localhost:{sink_port}/media",
-                "stream_track": "both_tracks",
+                "stream_url": url,
+                "stream_track": tracks,
             },
         }
-        connect = {
-            "name": "connect",
-            "type": "connect-call-to",
-            "transitions": [{"event": "callCompleted"}, {"event": "hangup"}],
-            "properties": {"noun": "sip", "sip_endpoint": f"sip:callee@127.0.0.1:{work.callee_port}"},
-        }
-        first = "fork" if self.forks else "connect"
-        trigger = {
-            "name": "Trigger",
-            "type": "trigger",
-            "transitions": [{"event": "incomingCall", "next": first}],
-            "properties": {},
-        }
-        states = [trigger, fork, connect] if self.forks else [trigger, connect]
-        return {"description": "bench", "states": states, "initial_state": "Trigger"}
+        for number, url in enumerate(urls)
+    ]
+    connect = {
+        "name": "connect",
+        "type": "connect-call-to",
+        "transitions": [{"event": "callCompleted"}, {"event": "hangup"}],
+        "properties": {"noun": "sip", "sip_endpoint": f"sip:callee@127.0.0.1:{callee_port}"},
+    }
+    trigger = {
+        "name": "Trigger",
+        "type": "trigger",
+        "transitions": [{"event": "incomingCall", "next": "fork0" if urls else "connect"}],
+        "properties": {},
+    }
+    return {"description": "bench", "states": [trigger, *forks, connect], "initial_state": "Trigger"}
 
 
-def _configuration(work: Workplace) -> str:
+def _configuration(work: Workplace, streams: str) -> str:
     return f"""
 [sip]
 listen = ["udp://127.0.0.1:{work.server_port}"]
@@ -129,6 +140,10 @@ listen = "127.0.0.1:{work.http_port}"
 [streams]
 trusted_ca = "{work.ca}"
 allow_networks = ["127.0.0.0/8"]
+{streams}
+[[numbers]]
+number = "{SECOND_NUMBER}"
+flow = "second.json"
 [[numbers]]
 number = "*"
 flow = "flow.json"

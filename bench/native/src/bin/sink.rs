@@ -1,7 +1,8 @@
 //! The far end: a wss server that checks every Media Streams frame and measures how old its audio is.
 //!
 //! `sink --port N --cert PEM --key PEM [--stall-every K]`; prints `listening`, then a JSON report for
-//! each line on its standard input, until that ends.
+//! each empty line on its standard input, until that ends. A line `restart MS` is a restart that takes so
+//! long: every connection is closed, nobody listens, then streams are taken up where they stood.
 
 use base64::Engine as _;
 use bridgetap_bench::args::arg;
@@ -15,7 +16,7 @@ use sha1::{Digest, Sha1};
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 const LISTENER: Token = Token(0);
@@ -36,24 +37,21 @@ fn main() {
         listener.local_addr().expect("address").port()
     );
 
-    let asked = Arc::new(AtomicU64::new(0));
-    let ended = Arc::new(AtomicBool::new(false));
-    {
-        let (asked, ended) = (asked.clone(), ended.clone());
-        std::thread::spawn(move || {
-            for _ in std::io::stdin().lock().lines() {
-                asked.fetch_add(1, Ordering::Relaxed);
-            }
-            ended.store(true, Ordering::Relaxed);
-        });
-    }
+    let (say, orders) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let _ = say.send(match line.strip_prefix("restart ") {
+                Some(ms) => Order::Restart(Duration::from_millis(ms.parse().unwrap_or(0))),
+                None => Order::Report,
+            });
+        }
+    });
 
     let mut totals = Totals::default();
     let mut peers: HashMap<Token, Peer> = HashMap::new();
     let mut next = 1;
-    let mut answered = 0;
     let mut events = Events::with_capacity(1024);
-    while !ended.load(Ordering::Relaxed) {
+    loop {
         if poll
             .poll(&mut events, Some(Duration::from_millis(20)))
             .is_err()
@@ -77,11 +75,38 @@ fn main() {
                 peers.remove(&event.token());
             }
         }
-        while answered < asked.load(Ordering::Relaxed) {
-            println!("{}", totals.json(peers.len()));
-            answered += 1;
+        match orders.try_recv() {
+            Ok(Order::Report) => println!("{}", totals.json(peers.len())),
+            Ok(Order::Restart(pause)) => {
+                let address = listener.local_addr().expect("address");
+                drop(listener);
+                for (_, peer) in peers.drain() {
+                    totals.kept.insert(peer.sid, peer.heard);
+                }
+                std::thread::sleep(pause);
+                listener = TcpListener::bind(address).expect("bind again");
+                poll.registry()
+                    .register(&mut listener, LISTENER, Interest::READABLE)
+                    .expect("register");
+                totals.restarted_ns = now_ns();
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return,
         }
     }
+}
+
+enum Order {
+    Report,
+    Restart(Duration),
+}
+
+/// How far a stream has come: what a receiver keeps over its restart.
+#[derive(Default, Clone, Copy)]
+struct Heard {
+    sequence: u64,
+    chunks: [u64; 2],
+    stamps: [Option<u32>; 2],
 }
 
 #[derive(Default)]
@@ -95,12 +120,20 @@ struct Totals {
     sequence_errors: u64,
     chunk_errors: u64,
     stamp_gaps: u64,
+    stamps_missing: u64,
+    stalled: u64,
+    kept: HashMap<String, Heard>,
+    resumed: u64,
+    /// Frames numbered as sent but never heard.
+    skipped: u64,
+    restarted_ns: u64,
+    resumed_ns: u64,
 }
 
 impl Totals {
     fn json(&self, open: usize) -> String {
         format!(
-            r#"{{"open":{open},"streams":{},"stopped":{},"frames":{},"counted":{},"silent":{},"sequence_errors":{},"chunk_errors":{},"stamp_gaps":{},"latency":{}}}"#,
+            r#"{{"open":{open},"streams":{},"stopped":{},"frames":{},"counted":{},"silent":{},"sequence_errors":{},"chunk_errors":{},"stamp_gaps":{},"stamps_missing":{},"stalled":{},"resumed":{},"skipped":{},"back_ms":{:.1},"latency":{}}}"#,
             self.streams,
             self.stopped,
             self.frames,
@@ -109,6 +142,11 @@ impl Totals {
             self.sequence_errors,
             self.chunk_errors,
             self.stamp_gaps,
+            self.stamps_missing,
+            self.stalled,
+            self.resumed,
+            self.skipped,
+            self.resumed_ns.saturating_sub(self.restarted_ns) as f64 / 1e6,
             self.latency.json()
         )
     }
@@ -120,9 +158,8 @@ struct Peer {
     plain: Vec<u8>,
     upgraded: bool,
     stalled: bool,
-    sequence: u64,
-    chunks: [u64; 2],
-    stamps: [Option<u32>; 2],
+    sid: String,
+    heard: Heard,
 }
 
 impl Peer {
@@ -134,9 +171,8 @@ impl Peer {
             plain: Vec::new(),
             upgraded: false,
             stalled,
-            sequence: 0,
-            chunks: [0; 2],
-            stamps: [None; 2],
+            sid: String::new(),
+            heard: Heard::default(),
         }
     }
 
@@ -186,18 +222,14 @@ impl Peer {
                 return true;
             };
             let head = String::from_utf8_lossy(&self.plain[..end]).into_owned();
-            let key = head
-                .lines()
-                .find_map(|l| {
-                    l.split_once(':')
-                        .filter(|(k, _)| k.eq_ignore_ascii_case("sec-websocket-key"))
-                })
-                .map(|(_, v)| v.trim().to_owned());
-            let Some(key) = key else { return false };
+            let Some(key) = header(&head, "sec-websocket-key") else {
+                return false;
+            };
             let digest = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
             let accept = base64::engine::general_purpose::STANDARD.encode(digest);
+            let resume_from = self.take_up(&head, totals);
             let answer = format!(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{resume_from}\r\n"
             );
             self.tls
                 .writer()
@@ -205,6 +237,13 @@ impl Peer {
                 .expect("TLS buffer");
             self.upgraded = true;
             at = end + 4;
+            if self.stalled {
+                // Not even that its stream has begun is read any more.
+                totals.stalled += 1;
+                totals.streams += 1;
+                self.plain.clear();
+                return true;
+            }
         }
         while let Some((opcode, start, end)) = unmask(&mut self.plain[at..]) {
             let (from, to) = (at + start, at + end);
@@ -233,27 +272,46 @@ impl Peer {
         true
     }
 
+    /// A stream that goes on after a restart: the header that says from where.
+    fn take_up(&mut self, head: &str, totals: &mut Totals) -> String {
+        let asked = header(head, "bridgetap-resume").unwrap_or_default();
+        let sid = asked.split(';').next().unwrap_or("").trim();
+        let Some(heard) = totals.kept.remove(sid) else {
+            return String::new();
+        };
+        self.sid = sid.to_owned();
+        self.heard = heard;
+        totals.resumed += 1;
+        totals.resumed_ns = now_ns();
+        format!("Bridgetap-Resume-From: {}\r\n", heard.sequence)
+    }
+
     fn message(&mut self, text: &[u8], now: u64, totals: &mut Totals) {
         let event = field(text, b"\"event\":\"").unwrap_or(b"");
         if event == b"connected" {
-            totals.streams += 1;
+            totals.streams += u64::from(self.heard.sequence == 0);
             return;
         }
         let sequence = number(field(text, b"\"sequenceNumber\":\""));
-        if sequence != self.sequence + 1 {
+        if sequence != self.heard.sequence + 1 {
             totals.sequence_errors += 1;
+            totals.skipped += sequence.saturating_sub(self.heard.sequence + 1);
         }
-        self.sequence = sequence;
+        self.heard.sequence = sequence;
+        if event == b"start" {
+            let sid = field(text, b"\"streamSid\":\"").unwrap_or(b"");
+            self.sid = String::from_utf8_lossy(sid).into_owned();
+        }
         match event {
             b"stop" => totals.stopped += 1,
             b"media" => {
                 totals.frames += 1;
                 let track = usize::from(field(text, b"\"track\":\"") == Some(b"outbound"));
                 let chunk = number(field(text, b"\"chunk\":\""));
-                if chunk != self.chunks[track] + 1 {
+                if chunk != self.heard.chunks[track] + 1 {
                     totals.chunk_errors += 1;
                 }
-                self.chunks[track] = chunk;
+                self.heard.chunks[track] = chunk;
                 let mut payload = [0u8; PAYLOAD + 8];
                 let encoded = field(text, b"\"payload\":\"").unwrap_or(b"");
                 let length = base64::engine::general_purpose::STANDARD
@@ -263,10 +321,13 @@ impl Peer {
                     totals.silent += 1;
                     return;
                 };
-                if self.stamps[track].is_some_and(|last| stamp.seq != last + 1) {
+                if let Some(last) = self.heard.stamps[track]
+                    && stamp.seq != last + 1
+                {
                     totals.stamp_gaps += 1;
+                    totals.stamps_missing += u64::from(stamp.seq.saturating_sub(last + 1));
                 }
-                self.stamps[track] = Some(stamp.seq);
+                self.heard.stamps[track] = Some(stamp.seq);
                 if stamp.counts {
                     totals.counted += 1;
                     totals.latency.add(now.saturating_sub(stamp.sent_ns));
@@ -296,6 +357,13 @@ fn unmask(bytes: &mut [u8]) -> Option<(u8, usize, usize)> {
         *byte ^= mask[i & 3];
     }
     Some((first & 0x0F, at, end))
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {

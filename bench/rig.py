@@ -1,0 +1,87 @@
+"""What every scenario stands on: built programs, certificates, ports, cores kept awake, and where figures go."""
+
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import certificates
+from bench.cores import Cores, keepers
+from bench.run import Pass, measure
+from bench.targets import Target, Workplace, free_port
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """Measures, and remembers every pass."""
+
+    work: Workplace
+    cores: Cores
+    console: Console
+    passes: list[Pass] = field(default_factory=list)
+
+    def measure(self, target: Target, **how: Any) -> Pass:
+        """One pass, told as soon as it is over. `how`: see `bench.run.measure`."""
+        result = measure(target, self.work, self.cores, **how)
+        self.passes.append(result)
+        self.console.print(
+            f"  {result.target}, {result.calls} calls: {result.cpu_ms_per_s_per_call:.2f} ms/s a call,"
+            f" fork p99 {result.fork_p99_ms:.2f} ms, {result.fork_missing} frames missing"
+        )
+        return result
+
+    def say(self, text: str) -> None:
+        self.console.print(text)
+
+    def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """The first column to the left, figures to the right."""
+        table = Table(title=title)
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+
+@contextmanager
+def open_rig(*, awake: bool) -> Iterator[Rig]:
+    """Build the programs, make the certificates, keep the cores from sleeping where `awake`."""
+    subprocess.run(
+        ["cargo", "build", "--locked", "--release", "--quiet", "-p", "bridgetap-bench"], check=True, cwd=ROOT
+    )
+    target_dir = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    cores = Cores.choose()
+    spinning = keepers(cores) if awake else []
+    try:
+        with tempfile.TemporaryDirectory(prefix="bridgetap-bench-") as folder:
+            work = _workplace(Path(folder), target_dir / "release")
+            yield Rig(work=work, cores=cores, console=Console())
+    finally:
+        for keeper in spinning:
+            keeper.kill()
+            keeper.wait()
+
+
+def _workplace(folder: Path, binaries: Path) -> Workplace:
+    ca, certificate, key = certificates.make(folder)
+    return Workplace(
+        folder=folder,
+        binaries=binaries,
+        ca=ca,
+        certificate=certificate,
+        key=key,
+        server_port=free_port(socket.SOCK_DGRAM),
+        callee_port=free_port(socket.SOCK_DGRAM),
+        second_callee_port=free_port(socket.SOCK_DGRAM),
+        http_port=free_port(socket.SOCK_STREAM),
+    )
