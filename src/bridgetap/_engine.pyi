@@ -532,6 +532,13 @@ class Leg:
         and `ssrc` go on to name what a handle was opened with."""
 
     def unbridge(self) -> None: ...
+    def copy(self, track: _Track, to: Leg) -> None:
+        """Let `to` send a track of this leg, and nothing else, until `end_copy` or the end of either: a
+        recorder's leg. `to` moves with this leg between threads, and cannot be bridged."""
+
+    def end_copy(self, to: Leg) -> None:
+        """`to` sends nothing of this leg any more."""
+
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> int:
         """RFC 4733 events (in-band tones where none was negotiated); `w` waits 500 ms. `PlayEnded` follows."""
 

@@ -120,6 +120,35 @@ impl LegHandle {
         self.end(Command::Unbridge { leg: self.leg.id });
     }
 
+    /// Let `to` send a track of this leg, and nothing else, until [`end_copy`](Self::end_copy) or the end of
+    /// either. `to` moves to this leg's thread and stays with it; it cannot be bridged.
+    ///
+    /// # Errors
+    /// The same leg twice, or a thread that takes no orders.
+    pub fn copy(&self, track: Track, to: &LegHandle) -> Result<(), MediaError> {
+        let _leave = self.inner.leave()?;
+        let (leg, other) = (self.leg.id, to.leg.id);
+        if leg == other || !Arc::ptr_eq(&self.inner, &to.inner) {
+            return Err(MediaError::Value {
+                place: "copy",
+                value: other.0.to_string(),
+                rule: "must go to another leg of the same media",
+            });
+        }
+        let order = Order::Shard(Command::Copy {
+            leg,
+            track,
+            to: other,
+        });
+        self.leg.lead(&to.leg, &self.inner.threads, order)
+    }
+
+    /// `to` sends nothing of this leg any more.
+    pub fn end_copy(&self, to: &LegHandle) {
+        self.leg.let_go(to.leg.id);
+        to.end(Command::EndCopy { to: to.leg.id });
+    }
+
     /// Send keys.
     ///
     /// # Errors

@@ -65,6 +65,8 @@ pub(crate) struct LegRef {
     pub(crate) id: LegId,
     pub(crate) label: String,
     home: Mutex<usize>,
+    /// Legs that send tracks of this one: where it moves, they move.
+    followers: Mutex<Vec<Arc<LegRef>>>,
     stats: Mutex<Option<LegStats>>,
 }
 
@@ -74,6 +76,7 @@ impl LegRef {
             id,
             label,
             home: Mutex::new(home),
+            followers: Mutex::default(),
             stats: Mutex::new(None),
         }
     }
@@ -105,14 +108,44 @@ impl LegRef {
         };
         let older_home = older.home();
         let mut younger_home = younger.home();
-        if *older_home != *younger_home {
-            let to = *older_home;
-            let _ = threads[to].post_end(younger.letter(Order::Expect));
-            let _ = threads[*younger_home].post_end(younger.letter(Order::Give { to }));
-            *younger_home = to;
+        younger.move_to(*older_home, &mut younger_home, threads);
+        for follower in younger.followers().iter() {
+            follower.move_to(*older_home, &mut follower.home(), threads);
         }
         // As an order of the one that may still be under way.
         younger.post(threads, *younger_home, order)
+    }
+
+    /// Bring `follower` to this leg's thread, for as long as both live, then order something there. A
+    /// follower is never joined: its home is only ever taken behind its leader's.
+    pub(crate) fn lead(
+        &self,
+        follower: &Arc<LegRef>,
+        threads: &Threads,
+        order: Order,
+    ) -> Result<(), MediaError> {
+        let home = self.home();
+        let mut theirs = follower.home();
+        follower.move_to(*home, &mut theirs, threads);
+        let mut followers = self.followers();
+        if !followers.iter().any(|known| known.id == follower.id) {
+            followers.push(follower.clone());
+        }
+        drop(followers);
+        follower.post(threads, *theirs, order)
+    }
+
+    /// It may stay when this leg moves.
+    pub(crate) fn let_go(&self, follower: LegId) {
+        self.followers().retain(|known| known.id != follower);
+    }
+
+    fn move_to(&self, to: usize, home: &mut usize, threads: &Threads) {
+        if *home != to {
+            let _ = threads[to].post_end(self.letter(Order::Expect));
+            let _ = threads[*home].post_end(self.letter(Order::Give { to }));
+            *home = to;
+        }
     }
 
     /// The figures last published.
@@ -148,6 +181,12 @@ impl LegRef {
             leg: self.id,
             order,
         }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Vec<Arc<LegRef>>> {
+        self.followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn home(&self) -> MutexGuard<'_, usize> {
@@ -234,6 +273,25 @@ mod tests {
         );
         older.join(&younger, &threads, bridge()).unwrap();
         assert_eq!(names(&threads, 0), [(2, "bridge")], "nobody moves twice");
+    }
+
+    #[test]
+    fn who_follows_a_leg_moves_with_it_until_let_go() {
+        let threads = threads(10);
+        let older = LegRef::new(LegId(1), String::new(), 0);
+        let leader = LegRef::new(LegId(2), String::new(), 1);
+        let follower = Arc::new(LegRef::new(LegId(3), String::new(), 0));
+        leader.lead(&follower, &threads, bridge()).unwrap();
+        assert_eq!(names(&threads, 0), [(3, "give")]);
+        assert_eq!(names(&threads, 1), [(3, "expect"), (3, "bridge")]);
+        leader.join(&older, &threads, bridge()).unwrap();
+        assert_eq!(names(&threads, 1), [(2, "give"), (3, "give")]);
+        assert_eq!(
+            names(&threads, 0),
+            [(2, "expect"), (3, "expect"), (2, "bridge")]
+        );
+        leader.let_go(LegId(3));
+        assert!(leader.followers().is_empty());
     }
 
     #[test]

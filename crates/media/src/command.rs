@@ -42,6 +42,21 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// Let `to`, a leg of this shard, send a track of this leg and nothing else, until `EndCopy` or
+    /// the end of either.
+    Copy {
+        /// Whose track.
+        leg: LegId,
+        /// Which.
+        track: Track,
+        /// Who sends it.
+        to: LegId,
+    },
+    /// `to` sends nothing of another leg any more.
+    EndCopy {
+        /// Who sent it.
+        to: LegId,
+    },
     /// Play after what is already queued; `PlayEnded` follows.
     Play {
         /// Which leg.

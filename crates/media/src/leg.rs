@@ -1,6 +1,7 @@
 //! One RTP leg: everything that belongs to one party of a call, without its socket.
 
 mod agreed;
+mod copies;
 mod hear;
 mod reports;
 mod speak;
@@ -10,6 +11,7 @@ mod taps;
 use std::time::{Duration, Instant};
 
 use self::agreed::Agreed;
+use self::copies::Copied;
 pub use self::hear::Heard;
 use self::reports::Reports;
 use self::talk::Speaker;
@@ -79,6 +81,7 @@ pub struct Leg {
     refused: u64,
     malformed: u64,
     pub peer: Option<LegId>,
+    pub copied: Option<Copied>,
     /// When the shard's timer for this leg goes off.
     pub armed: Option<Instant>,
     pub closed: bool,
@@ -113,6 +116,7 @@ impl Leg {
             refused: 0,
             malformed: 0,
             peer: None,
+            copied: None,
             armed: None,
             closed: false,
         }
@@ -218,6 +222,7 @@ impl Leg {
         for fork in &mut listeners.forks {
             fork.stop(now, EndReason::CallEnded, deadline, &listeners.rings, sink);
         }
+        listeners.copies.clear();
         if self.agreed.is_some() {
             self.send_report(now, true, scratch, sink);
         }

@@ -47,6 +47,11 @@ impl MovedLeg {
         self.0.taps.listeners.forks.iter().map(Fork::id)
     }
 
+    /// The legs that send its tracks: they must move with it.
+    pub fn copies(&self) -> impl Iterator<Item = LegId> {
+        self.0.taps.listeners.copies.targets()
+    }
+
     /// The recordings that move with it.
     pub fn records(&self) -> impl Iterator<Item = RecordId> {
         self.0.taps.records()
@@ -92,8 +97,10 @@ impl Shard {
         {
             other.relay(now, &heard, packet, &mut self.scratch, sink);
             self.arm(peer);
+            self.pass_on_copies(now, peer, sink);
         }
         self.pass_on_keys(now, leg);
+        self.pass_on_copies(now, leg, sink);
         self.arm(leg);
     }
 
@@ -134,6 +141,7 @@ impl Shard {
             leg.armed = None;
             leg.handle_timeout(now, &mut self.scratch, sink);
             self.pass_on_keys(now, id);
+            self.pass_on_copies(now, id, sink);
             self.settle(now, id);
         }
     }
@@ -293,6 +301,22 @@ impl Shard {
                 peer.pass_on(now, press);
             }
             self.arm(id);
+        }
+    }
+
+    /// What others are to send of this leg now. One that is on its way here from another shard misses it.
+    fn pass_on_copies(&mut self, now: Instant, id: LegId, sink: &mut impl Sink) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let said = leg.taps.listeners.copies.take();
+        for chunk in &said {
+            if let Some(other) = self.legs.get_mut(&chunk.to) {
+                other.send_copy(now, chunk, &mut self.scratch, sink);
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.taps.listeners.copies.done(said);
         }
     }
 

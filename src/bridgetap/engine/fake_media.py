@@ -106,6 +106,12 @@ class FakeLeg:
             self.peer.peer = None
             self.peer = None
 
+    def copy(self, track: Track, to: LegHandle) -> None:
+        self._journal.note("copy", self._id, track=track, to=to.id)
+
+    def end_copy(self, to: LegHandle) -> None:
+        self._journal.note("end_copy", self._id, to=to.id)
+
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> PlayId:
         play = PlayId(next(self._ids))
         self.playing.append(play)

@@ -88,7 +88,7 @@ class FakeSip:
         body: bytes = b"",
         headers: Headers | None = None,
     ) -> None:
-        self._journal.note("reoffer", dialog, method=method, body=body)
+        self._journal.note("reoffer", dialog, method=method, body=body, headers=headers or [])
 
     def request(
         self,

@@ -292,6 +292,17 @@ class NativeLeg:
         self.handle.unbridge()
 
     @translated
+    def copy(self, track: Track, to: LegHandle) -> None:
+        if not isinstance(to, NativeLeg):
+            raise MixedCores
+        self.handle.copy(track, to.handle)
+
+    def end_copy(self, to: LegHandle) -> None:
+        if not isinstance(to, NativeLeg):
+            raise MixedCores
+        self.handle.end_copy(to.handle)
+
+    @translated
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> PlayId:
         return PlayId(self.handle.send_dtmf(digits, duration_ms=duration_ms, gap_ms=gap_ms))
 
@@ -327,7 +338,7 @@ class NativeLeg:
 
 
 class MixedCores(BridgetapError):
-    """A bridge between a compiled leg and another kind: a bug of ours."""
+    """A bridge or copy between a compiled leg and another kind: a bug of ours."""
 
 
 def _credentials(credentials: Credentials | None) -> _engine.Credentials | None:

@@ -307,6 +307,7 @@ class RecordingSession:
                     self._out.append(Flow())
                 self._tell()
             case Refused() if answer.targets and state.redirects < MAX_REDIRECTS:
+                self._out.append(HangUp())
                 self._ask(answer.targets[0], now, redirects=state.redirects + 1)
             case Refused():
                 reason = f"{answer.status} {answer.reason}".strip() if answer.status else answer.reason

@@ -51,6 +51,13 @@ impl MediaThread {
                     return;
                 }
             }
+            Command::Copy { leg, track, to } => {
+                let (leg, track, to) = (*leg, *track, *to);
+                let order = Order::Shard(Command::Copy { leg, track, to });
+                if self.expected.keep(leg, order).is_none() {
+                    return;
+                }
+            }
             Command::Exchange { leg, other } => {
                 let (leg, other) = (*leg, *other);
                 let order = Order::Shard(Command::Exchange { leg, other });

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::copies::Copies;
 use crate::clock::{CHUNK_I, CHUNK_MS, CallClock};
 use crate::config::Track;
 use crate::dtmf::Detector;
@@ -30,6 +31,7 @@ pub struct Listeners {
     leg: LegId,
     pub rings: Rings,
     pub forks: Vec<Fork>,
+    pub copies: Copies,
     records: Vec<Record>,
     detector: Option<Box<Detector>>,
     /// The peer sends telephone-events: what also sounds like a key is the same key.
@@ -46,6 +48,7 @@ impl Taps {
                 leg,
                 rings: [None, None],
                 forks: Vec::new(),
+                copies: Copies::default(),
                 records: Vec::new(),
                 detector: None,
                 deaf: false,
@@ -154,6 +157,18 @@ impl Taps {
         self.settle(now);
     }
 
+    /// Let `to` send this track.
+    pub fn add_copy(&mut self, now: Instant, track: Track, to: LegId) {
+        self.begin(now, &[track]);
+        self.listeners.copies.add(track, to);
+    }
+
+    /// `to` sends nothing of this leg any more.
+    pub fn remove_copy(&mut self, now: Instant, to: LegId) {
+        self.listeners.copies.remove(to);
+        self.settle(now);
+    }
+
     pub fn add_record(&mut self, now: Instant, record: RecordId, tracks: &[Track]) {
         let first = self.begin(now, tracks);
         self.listeners
@@ -230,6 +245,7 @@ impl Listeners {
         (track == Track::Inbound && self.detector.is_some())
             || self.forks.iter().any(|fork| fork.takes(track))
             || self.records.iter().any(|record| record.takes(track))
+            || self.copies.takes(track)
     }
 
     fn chunk(&mut self, now: Instant, track: Track, chunk: &Chunk<'_>, sink: &mut impl Sink) {
@@ -242,6 +258,7 @@ impl Listeners {
             }
             self.trim(track);
         }
+        self.copies.chunk(track, chunk);
         for record in &mut self.records {
             record.chunk(track, chunk, sink);
         }

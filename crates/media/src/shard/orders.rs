@@ -25,6 +25,8 @@ impl Shard {
             Command::Bridge { leg, other } => self.bridge(leg, other),
             Command::Exchange { leg, other } => self.exchange(now, leg, other),
             Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Copy { leg, track, to } => self.copy(now, leg, track, to),
+            Command::EndCopy { to } => self.end_copy_to(now, to),
             Command::Play {
                 leg,
                 play,
@@ -140,6 +142,36 @@ impl Shard {
         }
     }
 
+    fn copy(&mut self, now: Instant, id: LegId, track: Track, to: LegId) {
+        if id == to || self.open_leg_mut(id).is_none() {
+            return;
+        }
+        self.end_copy_to(now, to);
+        let Some(other) = self.open_leg_mut(to) else {
+            return;
+        };
+        other.copy_from(id);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.taps.add_copy(now, track, to);
+            self.settle(now, id);
+        }
+    }
+
+    /// `to` sends what it sent of another leg no more.
+    fn end_copy_to(&mut self, now: Instant, to: LegId) {
+        let Some(from) = self
+            .legs
+            .get_mut(&to)
+            .and_then(|leg| Some((leg.copied?.from, leg.end_copy()).0))
+        else {
+            return;
+        };
+        if let Some(leg) = self.legs.get_mut(&from) {
+            leg.taps.remove_copy(now, to);
+            self.settle(now, from);
+        }
+    }
+
     fn start_play(
         &mut self,
         now: Instant,
@@ -206,6 +238,7 @@ impl Shard {
 
     fn close_leg(&mut self, now: Instant, id: LegId, sink: &mut impl Sink) {
         self.unbridge(id);
+        self.end_copy_to(now, id);
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
             return;
         };

@@ -8,6 +8,7 @@
 
 mod asides;
 mod bridging;
+mod copying;
 mod ending;
 mod forking;
 mod fuzz;

@@ -58,6 +58,17 @@ impl Leg {
         self.handle.unbridge();
     }
 
+    fn copy(&self, track: &str, to: &Leg) -> PyResult<()> {
+        let [track] = self::tracks(&[track.to_owned()])?[..] else {
+            return Ok(());
+        };
+        self.handle.copy(track, &to.handle).map_err(error::media)
+    }
+
+    fn end_copy(&self, to: &Leg) {
+        self.handle.end_copy(&to.handle);
+    }
+
     #[pyo3(signature = (digits, *, duration_ms = 100, gap_ms = 70))]
     fn send_dtmf(&self, digits: &str, duration_ms: u32, gap_ms: u32) -> PyResult<u64> {
         Ok(self

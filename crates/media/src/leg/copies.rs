@@ -1,0 +1,151 @@
+//! Tracks of one leg that another leg sends on: a recorder's leg hears what a party says.
+//!
+//! What is copied comes from the timeline, so it has no holes: fifty packets a second, whatever the
+//! party's network does, and two tracks of one call keep step.
+
+use std::time::Instant;
+
+use super::{Leg, Scratch};
+use crate::clock::CHUNK;
+use crate::config::{Codec, Track};
+use crate::ids::LegId;
+use crate::rtp::{HEADER_LEN, write_header};
+use crate::sink::Sink;
+use crate::timeline::Chunk;
+use crate::transcode::Audio;
+
+/// Chunks on their way from one leg to another within one call into the shard.
+const ROOM: usize = 16;
+
+/// What one leg gives away, and to whom.
+#[derive(Debug, Default)]
+pub struct Copies {
+    targets: Vec<(Track, LegId)>,
+    said: Vec<Said>,
+}
+
+/// One chunk for one leg.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    pub to: LegId,
+    /// Its place on the call's clock.
+    index: u64,
+    ulaw: [u8; CHUNK],
+}
+
+/// What a leg sends instead of prompts and parties of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Copied {
+    pub from: LegId,
+    /// The chunk that goes on where the last one ended.
+    next: Option<u64>,
+}
+
+impl Copies {
+    pub fn takes(&self, track: Track) -> bool {
+        self.targets.iter().any(|(taken, _)| *taken == track)
+    }
+
+    /// `to` sends this track from now on, instead of what it sent before.
+    pub fn add(&mut self, track: Track, to: LegId) {
+        self.remove(to);
+        self.targets.push((track, to));
+        self.said.reserve(ROOM);
+    }
+
+    pub fn remove(&mut self, to: LegId) {
+        self.targets.retain(|(_, target)| *target != to);
+    }
+
+    pub fn clear(&mut self) {
+        self.targets.clear();
+        self.said.clear();
+    }
+
+    pub fn targets(&self) -> impl Iterator<Item = LegId> {
+        self.targets.iter().map(|(_, to)| *to)
+    }
+
+    pub fn chunk(&mut self, track: Track, chunk: &Chunk<'_>) {
+        for (_, to) in self.targets.iter().filter(|(taken, _)| *taken == track) {
+            self.said.push(Said {
+                to: *to,
+                index: chunk.index,
+                ulaw: *chunk.audio,
+            });
+        }
+    }
+
+    /// What was said since the last look; give it back by [`done`](Self::done).
+    pub fn take(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Keep the memory.
+    pub fn done(&mut self, mut said: Vec<Said>) {
+        said.clear();
+        if self.said.is_empty() {
+            self.said = said;
+        }
+    }
+}
+
+impl Leg {
+    /// Send that leg's track from now on.
+    pub fn copy_from(&mut self, from: LegId) {
+        self.copied = Some(Copied { from, next: None });
+        self.out.break_off();
+    }
+
+    /// Send nothing any more.
+    pub fn end_copy(&mut self) {
+        self.copied = None;
+        self.pause_sending();
+    }
+
+    /// Send a chunk of the track. One that does not follow on the last takes the time that has passed.
+    pub fn send_copy(
+        &mut self,
+        now: Instant,
+        said: &Said,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) {
+        let (Some(copied), Some(agreed), Some(lock)) = (&mut self.copied, &self.agreed, &self.lock)
+        else {
+            return;
+        };
+        let Some(to) = lock
+            .target()
+            .filter(|_| agreed.media.direction.sends() && !self.closed)
+        else {
+            copied.next = None;
+            self.out.break_off();
+            return;
+        };
+        let follows = copied.next.replace(said.index + 1) == Some(said.index);
+        let (codec, payload_type) = (agreed.media.codec, agreed.media.payload_type);
+        let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
+            return;
+        };
+        let audio = Audio {
+            codec: Codec::Pcmu,
+            payload: &said.ulaw,
+            ulaw: Some(&said.ulaw),
+            narrow: None,
+        };
+        let Some(length) = self.mouth.encode(codec, &audio, body).map(<[u8]>::len) else {
+            return;
+        };
+        let header = self
+            .out
+            .own_audio(now, payload_type, length as u32, follows);
+        write_header(head, &header);
+        sink.send_rtp(
+            self.id,
+            to,
+            scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
+        );
+        self.out.count(length);
+    }
+}

@@ -1,0 +1,44 @@
+"""Connectors: named recorders that a SIPREC stream goes to (spec/twilio §4.1, spec/siprec)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from bridgetap.errors import InvalidStream
+from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
+from bridgetap.siprec import ParametersAs
+from bridgetap.siprec.recorder_uri import RecorderUri
+
+MetadataType: TypeAlias = Literal["standard", "legacy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """One chain of recorders: the first that takes a call records it, the next stands in when it is lost."""
+
+    name: str
+    recorders: tuple[RecorderUri, ...]
+    header: tuple[str, str] | None = field(default=None, repr=False)  # its credentials, sent with every INVITE
+    username: str = ""
+    password: str = field(default="", repr=False)
+    parameters_as: ParametersAs = "both"
+    metadata_type: MetadataType = "standard"
+    outbound_first: bool = False  # label 1 is what the party hears, for recorders that want it so
+    answer_s: float = 4.0
+    mirrors: tuple[str, ...] = ()  # connectors that record at the same time, each for itself
+
+
+class Connectors:
+    """All of them, by name."""
+
+    def __init__(self, connectors: Mapping[str, Connector]) -> None:
+        self._connectors = dict(connectors)
+
+    def find(self, name: str) -> Connector:
+        """`InvalidStream` (31940) where there is none of that name."""
+        connector = self._connectors.get(name)
+        if connector is None:
+            known = ", ".join(sorted(self._connectors)) or "none is configured"
+            rule = f"no connector of that name is configured; there are: {known}" if self._connectors else known
+            raise InvalidStream("connector", name, rule, code=CONNECTOR_UNKNOWN)
+        return connector

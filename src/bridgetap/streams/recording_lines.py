@@ -1,0 +1,106 @@
+"""The legs toward one recorder: one a track, each sending what the call's leg says or hears."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from bridgetap.engine import Core, EngineError, LegHandle, LegMedia
+from bridgetap.flow.effects import Track
+from bridgetap.sdp import RecordingLine, Sink
+
+
+@dataclass(slots=True)
+class _Line:
+    label: str
+    track: Track
+    leg: LegHandle
+    cname: str
+    sink: Sink | None = None  # None: the recorder takes no audio of it
+    copies: bool = False
+
+
+class RecordingLines:
+    """Open until `close`. Nothing is sent before a sink is known, nor while `flows` is false."""
+
+    def __init__(self, source: LegHandle, lines: list[_Line]) -> None:
+        self._source = source
+        self._lines = lines
+        self._flows = False
+
+    @classmethod
+    def open(
+        cls,
+        source: LegHandle,
+        tracks: Sequence[tuple[str, Track]],
+        *,
+        core: Core,
+        bind: str,
+        name: str,
+        entropy: Callable[[int], bytes],
+    ) -> Self:
+        """`tracks` are label and track, in the order of the m-lines. `EngineError` where a port is missing:
+        nothing is left open then."""
+        lines: list[_Line] = []
+        try:
+            for label, track in tracks:
+                cname = f"{entropy(9).hex()}@bridgetap"  # RFC 7022: random, one a participant
+                lines.append(_Line(label, track, core.media.open_leg(address=bind, label=name), cname))
+        except EngineError:
+            for line in lines:
+                line.leg.close()
+            raise
+        return cls(source, lines)
+
+    @property
+    def offered(self) -> tuple[RecordingLine, ...]:
+        """As the session description has them."""
+        return tuple(RecordingLine(label=line.label, port=line.leg.rtp_port) for line in self._lines)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(line.label for line in self._lines)
+
+    def send_to(self, sinks: Sequence[Sink | None]) -> list[str]:
+        """Where each track goes from now on, by place. Returns the labels that nobody takes."""
+        for line, sink in zip(self._lines, sinks, strict=True):
+            line.sink = sink
+        self._apply()
+        return [line.label for line in self._lines if line.sink is None]
+
+    def flow(self, *, flows: bool) -> None:
+        """Let audio out, or hold all of it back."""
+        self._flows = flows
+        self._apply()
+
+    def close(self) -> None:
+        """Send nothing more; each line's RTCP says goodbye."""
+        for line in self._lines:
+            if line.copies:
+                self._source.end_copy(line.leg)
+            line.leg.close()
+        self._lines = []
+
+    def _apply(self) -> None:
+        for line in self._lines:
+            if line.sink is None:
+                if line.copies:
+                    line.copies = False
+                    self._source.end_copy(line.leg)
+                continue
+            line.leg.configure(_media(line.sink, line.cname, flows=self._flows and line.sink.flows))
+            if not line.copies:
+                line.copies = True
+                self._source.copy(line.track, line.leg)
+
+
+def _media(sink: Sink, cname: str, *, flows: bool) -> LegMedia:
+    return LegMedia(
+        remote=sink.remote,
+        remote_rtcp=sink.remote_rtcp,
+        codec=sink.codec,
+        payload_type=sink.payload_type,
+        direction="sendonly" if flows else "inactive",
+        ptime_ms=sink.ptime_ms,
+        symmetric=False,
+        cname=cname,
+    )

@@ -1,0 +1,381 @@
+"""A recording over the fake core, in virtual time (checklist 1 to 4, 9, 14, 15, 42, 50 to 57, 59 to 63, 65, 66)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from bridgetap.engine import (
+    CallAnswered,
+    CallEnded,
+    Cause,
+    DialogId,
+    ReofferAnswered,
+    ReofferReceived,
+    RequestId,
+    RequestReceived,
+)
+from bridgetap.engine.fake import Command, fake_core
+from bridgetap.engine.virtual_loop import LoopClock, run_virtual
+from bridgetap.sdp import parse
+from bridgetap.siprec.document import read
+from bridgetap.siprec.metadata import Recording
+from bridgetap.siprec.multipart import METADATA, SDP, compose, find, split
+from bridgetap.siprec.recorder_uri import parse_recorder
+from bridgetap.siprec.session import Changed, Over, PassedOver, PauseWanted, ResumeWanted, Started, StopWanted
+from bridgetap.streams.connectors import Connector
+from bridgetap.streams.siprec import RecordingParts, SiprecRecording
+from tests.siprec.calls import ALICE, CALL
+
+ONE, TWO = (parse_recorder(f"sip:rec@{host}.example:5060", place="") for host in ("one", "two"))
+HELD = CALL.with_party(replace(ALICE, sends=()))
+RECORDER = "v=0\r\no=- 1 1 IN IP4 198.51.100.5\r\ns=-\r\nc=IN IP4 198.51.100.5\r\nt=0 0\r\n"
+
+
+def sdp(*lines: tuple[int, str]) -> bytes:
+    """A recorder's description: port and direction of each line."""
+    return (RECORDER + "".join(f"m=audio {port} RTP/AVP 0\r\na={way}\r\n" for port, way in lines)).encode()
+
+
+TAKES = sdp((5000, "recvonly"), (5002, "recvonly"))
+
+
+@dataclass(frozen=True)
+class _Address:
+    bind: str = "127.0.0.1"
+    advertised: str = "192.0.2.10"
+
+
+class _Addresses:
+    async def towards(self, host: str) -> _Address:
+        assert host.endswith(".example")
+        return _Address()
+
+
+class Desk:
+    """One recording, whose recorders the test plays."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.core, self.fake = fake_core()
+        self.core.start()
+        self.leg = self.core.media.open_leg(address="127.0.0.1")
+        self.told: list[Any] = []
+        random = count(1)
+        connector = Connector(name="srs", recorders=(ONE, TWO), header=("X-Auth-Token", "s3cret"))
+        self.recording = SiprecRecording(
+            parts=RecordingParts(
+                core=self.core,
+                addresses=_Addresses(),
+                clock=LoopClock(),
+                entropy=lambda size: next(random).to_bytes(size, "big"),
+            ),
+            connector=replace(connector, **changes),
+            call=CALL,
+            leg=self.leg,
+            tracks=(("1", "inbound"), ("2", "outbound")),
+            headers=(("X-tenant", "42"),),
+            told=self.told.append,
+        )
+
+    async def turn(self) -> None:
+        await asyncio.sleep(0.01)
+
+    async def happen(self, *events: Any) -> None:
+        self.fake.push(*events)
+        await self.turn()
+
+    async def take(self, body: bytes = TAKES, kind: str = SDP) -> DialogId:
+        """The recorder asked last answers 200."""
+        await self.turn()
+        dialog = DialogId(self.fake.sent("invite")[-1].of or 0)
+        answered = CallAnswered(
+            dialog=dialog, headers=[], content_type=kind, body=body, needs_ack=False, contact="", source=""
+        )
+        await self.happen(answered)
+        return dialog
+
+    async def refuse(self, status: int, headers: list[tuple[str, str]] | None = None) -> None:
+        await self.turn()
+        dialog = DialogId(self.fake.sent("invite")[-1].of or 0)
+        self.fake.sip.open.discard(dialog)
+        await self.happen(_ended(dialog, "rejected", status, headers))
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Where each open leg toward a recorder sends, and whether it may."""
+        legs = [leg for leg in self.fake.media.legs[1:] if not leg.closed and leg.media is not None]
+        return [(leg.media.remote, leg.media.direction) for leg in legs if leg.media is not None]
+
+
+def _ended(dialog: DialogId, cause: Cause, status: int = 0, headers: list[tuple[str, str]] | None = None) -> CallEnded:
+    return CallEnded(dialog=dialog, cause=cause, status=status, reason="", headers=headers or [])
+
+
+def run(test: Callable[[Desk], Awaitable[None]], **changes: Any) -> Desk:
+    """Play a test's part while the recording runs; nothing may be left open behind it."""
+
+    async def main() -> Desk:
+        desk = Desk(**changes)
+        task = asyncio.create_task(desk.recording.run())
+        await test(desk)
+        desk.recording.tell(StopWanted())
+        await asyncio.wait_for(task, 60)
+        assert all(leg.closed for leg in desk.fake.media.legs[1:])
+        assert not desk.fake.sip.open
+        assert sum(isinstance(told, Over) for told in desk.told) == 1
+        return desk
+
+    return run_virtual(main())
+
+
+def values(command: Command, name: str) -> list[str]:
+    return [value for key, value in command["headers"] if key == name]
+
+
+def document(command: Command) -> Recording:
+    part = find(split(values(command, "Content-Type")[0], command["body"]), METADATA)
+    assert part is not None
+    return read(part.content)
+
+
+def offer(command: Command) -> Any:
+    kind = values(command, "Content-Type")[0]
+    part = find(split(kind, command["body"]), SDP)
+    assert part is not None
+    return parse(part.content)
+
+
+def test_the_invite_says_what_it_is_and_audio_waits_for_the_answer() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.turn()
+        (invite,) = desk.fake.sent("invite")
+        assert invite["target"] == "sip:rec@one.example:5060;transport=tcp"
+        assert values(invite, "Contact") == ["<sip:bridgetap@192.0.2.10>;+sip.src"]
+        assert values(invite, "Require") == ["siprec"]
+        assert values(invite, "Date") == ["Thu, 01 Jan 2026 00:00:00 GMT"]
+        assert values(invite, "X-Auth-Token") == ["s3cret"]
+        assert values(invite, "X-tenant") == ["42"]
+        assert invite["reliable"] == "off"
+        assert document(invite).mode == "complete"
+        labels = [media.values("label")[0] for media in offer(invite).media]
+        assert labels == list(document(invite).labels) == ["1", "2"]
+        assert (desk.lines, desk.fake.sent("copy")) == ([], [])
+        await desk.take()
+        assert desk.lines == [("198.51.100.5:5000", "sendonly"), ("198.51.100.5:5002", "sendonly")]
+        assert [(copy.of, copy["track"]) for copy in desk.fake.sent("copy")] == [(1, "inbound"), (1, "outbound")]
+
+    desk = run(scene)
+    assert desk.told == [Started(target=str(ONE)), Over(reason="stopped")]
+    assert "s3cret" not in repr(desk.recording._connector)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (TAKES, SDP),
+        (compose(TAKES, b"<recording/>", boundary="x")[1], "multipart/mixed;boundary=x"),
+        (TAKES, "application/sdp; charset=utf-8"),
+    ],
+)
+def test_an_answer_is_taken_plain_and_in_parts(body: bytes, kind: str) -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take(body, kind)
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    run(scene)
+
+
+def test_a_track_that_was_not_taken_is_not_sent() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take(sdp((5000, "recvonly")))
+        assert desk.lines == [("198.51.100.5:5000", "sendonly")]
+        assert [copy["track"] for copy in desk.fake.sent("copy")] == ["inbound"]
+
+    run(scene)
+
+
+def test_an_answer_that_cannot_be_used_passes_the_recorder_over() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take(b"nothing")
+        first, second = desk.fake.sent("invite")
+        assert second["target"] == str(TWO)
+        assert document(second).streams == document(first).streams
+        assert offer(second).origin != offer(first).origin
+        await desk.take()
+
+    desk = run(scene)
+    assert [type(told) for told in desk.told] == [PassedOver, Started, Over]
+
+
+def test_refusals_lead_from_one_to_the_next_and_to_one_failure() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.refuse(503)
+        await desk.refuse(486)
+        assert len(desk.fake.sent("invite")) == 2
+
+    desk = run(scene)
+    assert desk.told[-1] == Over(reason="failed", detail=f"{TWO}: 486 rejected", status=486)
+
+
+def test_a_redirect_is_followed() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.refuse(302, [("Contact", '"SRS" <sip:rec@else.example;transport=tcp>;q=1')])
+        assert desk.fake.sent("invite")[-1]["target"] == "sip:rec@else.example;transport=tcp"
+        await desk.take()
+
+    run(scene)
+
+
+def test_a_recorder_that_says_nothing_is_passed_over_after_its_time() -> None:
+    async def scene(desk: Desk) -> None:
+        await asyncio.sleep(3.9)
+        assert len(desk.fake.sent("invite")) == 1
+        await asyncio.sleep(0.2)
+        assert len(desk.fake.sent("invite")) == 2
+        await desk.take()
+
+    run(scene)
+
+
+def test_a_change_is_a_re_invite_with_both_parts() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        desk.recording.tell(Changed(call=HELD))
+        await desk.turn()
+        (told,) = desk.fake.sent("reoffer")
+        assert (told["method"], document(told).mode) == ("INVITE", "partial")
+        assert values(told, "Contact") == ["<sip:bridgetap@192.0.2.10>;+sip.src"]
+        assert offer(told).origin == offer(desk.fake.sent("invite")[0]).origin
+        await desk.happen(ReofferAnswered(dialog=dialog, status=200, reason="OK", body=TAKES))
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    run(scene)
+
+
+def test_a_pause_stops_audio_before_the_recorder_hears_of_it() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        desk.recording.tell(PauseWanted())
+        await desk.turn()
+        names = desk.fake.names()
+        assert names.index("reoffer") > max(n for n, name in enumerate(names) if name == "configure")
+        assert [direction for _, direction in desk.lines] == ["inactive", "inactive"]
+        assert all(media.attribute("inactive") for media in offer(desk.fake.sent("reoffer")[0]).media)
+        silent = sdp((5000, "inactive"), (5002, "inactive"))
+        await desk.happen(ReofferAnswered(dialog=dialog, status=200, reason="", body=silent))
+        desk.recording.tell(ResumeWanted())
+        await desk.turn()
+        assert [direction for _, direction in desk.lines] == ["inactive", "inactive"]
+        await desk.happen(ReofferAnswered(dialog=dialog, status=200, reason="", body=TAKES))
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    run(scene)
+
+
+def test_the_recorder_pauses_moves_and_resumes() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+
+        async def reoffer(number: int, body: bytes) -> Command:
+            event = ReofferReceived(
+                dialog=dialog, request=RequestId(number), method="INVITE", headers=[("Content-Type", SDP)], body=body
+            )
+            await desk.happen(event)
+            return desk.fake.sent("respond")[-1]
+
+        answer = await reoffer(1, sdp((5000, "inactive"), (5002, "inactive")))
+        assert (answer["status"], values(answer, "Contact")) == (200, ["<sip:bridgetap@192.0.2.10>;+sip.src"])
+        assert [direction for _, direction in desk.lines] == ["inactive", "inactive"]
+        await reoffer(2, sdp((7000, "recvonly"), (5002, "recvonly")))
+        assert desk.lines == [("198.51.100.5:7000", "sendonly"), ("198.51.100.5:5002", "sendonly")]
+        answer = await reoffer(3, b"v=0\r\nm=broken\r\n")
+        assert answer["status"] == 400
+        assert len(desk.lines) == 2
+
+    run(scene)
+
+
+SNAPSHOT = b'<?xml version="1.0"?><requestsnapshot xmlns="urn:ietf:params:xml:ns:recording:1"/>'
+
+
+@pytest.mark.parametrize("kind", ["application/rs-metadata", METADATA, "application/rs-metadata-request"])
+def test_a_snapshot_request_is_answered_and_then_met(kind: str) -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        asked = RequestReceived(
+            dialog=dialog, request=RequestId(9), method="UPDATE", headers=[], content_type=kind, body=SNAPSHOT
+        )
+        await desk.happen(asked)
+        assert desk.fake.names()[-2:] == ["respond", "reoffer"]
+        assert document(desk.fake.sent("reoffer")[0]).mode == "complete"
+
+    run(scene)
+
+
+def test_an_offerless_re_invite_gets_the_offer_and_everything() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        await desk.happen(ReofferReceived(dialog=dialog, request=RequestId(9), method="INVITE", headers=[], body=b""))
+        answer = desk.fake.sent("respond")[0]
+        assert (answer["status"], document(answer).mode) == (200, "complete")
+        assert [media.port for media in offer(answer).media] == [20004, 20006]
+
+    run(scene)
+
+
+def test_what_it_does_not_know_is_405() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        await desk.happen(
+            RequestReceived(
+                dialog=dialog, request=RequestId(9), method="INFO", headers=[], content_type="x/y", body=b"z"
+            )
+        )
+        assert desk.fake.sent("respond")[0]["status"] == 405
+
+    run(scene)
+
+
+def test_a_goodbye_ends_the_recording_alone() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(_ended(dialog, "bye"))
+        assert desk.lines == []
+
+    desk = run(scene)
+    assert desk.told[-1] == Over(reason="remote-closed")
+    assert not desk.leg.closed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("cause", "headers"), [("timeout", []), ("transport", []), ("bye", [("Reason", "SIP;cause=503;text=full")])]
+)
+def test_a_recorder_that_is_lost_has_its_place_taken(cause: Cause, headers: list[tuple[str, str]]) -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(_ended(dialog, cause, headers=headers))
+        second = desk.fake.sent("invite")[-1]
+        assert (second["target"], document(second).mode) == (str(TWO), "complete")
+        await desk.take()
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    desk = run(scene)
+    assert [type(told) for told in desk.told] == [Started, PassedOver, Over]
+
+
+def test_cancelled_it_leaves_nothing() -> None:
+    async def main() -> None:
+        desk = Desk()
+        task = asyncio.create_task(desk.recording.run())
+        await desk.take()
+        task.cancel()
+        await asyncio.wait([task])
+        assert all(leg.closed for leg in desk.fake.media.legs[1:])
+        assert not desk.fake.sip.open
+
+    run_virtual(main())
