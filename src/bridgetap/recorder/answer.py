@@ -1,0 +1,70 @@
+"""The recorder's side of the offer/answer exchange: it takes each line, where and how its conduct says."""
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from bridgetap.engine import LegMedia
+from bridgetap.sdp import Attribute, Connection, Media, Origin, SessionDescription
+from bridgetap.sdp.codecs import STATIC, read_payloads
+from bridgetap.sdp.remote import PLAIN, read_audio, refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One line of theirs that is recorded: the leg's media, and our line."""
+
+    media: LegMedia
+    line: Media
+
+
+def take(offer: SessionDescription, place: int, *, address: str, port: int, active: bool, label: bool) -> Taken | None:
+    """Take one line, G.711 alone; None where it cannot be."""
+    theirs = offer.media[place]
+    if theirs.kind != "audio" or refusal(offer, theirs, ip_address(address).version, protocols=PLAIN) is not None:
+        return None
+    audio = read_audio(offer, place, theirs)
+    known = [(number, codec) for number, codec in read_payloads(theirs).codecs if codec != "G722"]
+    if not known:
+        return None
+    number, codec = known[0]
+    way = "recvonly" if active and audio.direction in ("sendonly", "sendrecv") else "inactive"
+    line = Media(
+        kind="audio",
+        port=port,
+        protocol=theirs.protocol,
+        formats=(str(number),),
+        attributes=(
+            Attribute(name="rtpmap", value=f"{number} {codec}/8000"),
+            *(Attribute(name="label", value=value) for value in theirs.values("label") if label),
+            Attribute(name=way),
+        ),
+    )
+    media = LegMedia(
+        remote=audio.address,
+        remote_rtcp=audio.rtcp,
+        codec=codec,
+        payload_type=number,
+        receive=((number, codec),),
+        direction="recvonly" if way == "recvonly" else "inactive",
+        symmetric=True,
+    )
+    return Taken(media=media, line=line)
+
+
+def describe(lines: list[Media], *, address: str, session_id: int, version: int) -> SessionDescription:
+    """Our whole description."""
+    ours = ip_address(address)
+    origin = Origin(
+        user="recorder",
+        session_id=str(session_id),
+        version=str(version),
+        address_type=f"IP{ours.version}",
+        address=address,
+    )
+    return SessionDescription(origin=origin, connection=Connection.of(ours), media=tuple(lines))
+
+
+def refuse(theirs: Media) -> Media:
+    """A line that is not recorded."""
+    number = str(STATIC["PCMU"])
+    return replace(Media(kind=theirs.kind, port=0, protocol=theirs.protocol, formats=theirs.formats or (number,)))

@@ -1,0 +1,144 @@
+"""A call's leg with a tone on each track, recorded over real SIP and RTP by our own recorder."""
+
+import asyncio
+import secrets
+import socket
+import struct
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bridgetap.clock import SystemClock
+from bridgetap.engine import Core, LegHandle, LegMedia, MediaConfig, SipConfig
+from bridgetap.engine.native import open_core
+from bridgetap.recorder import Conduct, Recorder, RecorderConfig, open_recorder
+from bridgetap.siprec.recorder_uri import parse_recorder
+from bridgetap.siprec.session import StopWanted
+from bridgetap.streams.connectors import Connector
+from bridgetap.streams.siprec import RecordingParts, SiprecRecording
+from tests.interop.tones import CALLEE_HZ, CALLER_HZ, heard, longest, tone, ulaw
+from tests.siprec.calls import CALL
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class _Loopback:
+    bind: str = "127.0.0.1"
+    advertised: str = "127.0.0.1"
+
+    async def towards(self, host: str) -> "_Loopback":
+        return self
+
+
+@dataclass
+class Stage:
+    """The caller says one tone and hears another for as long as the stage stands."""
+
+    core: Core
+    leg: LegHandle
+    recorder: Recorder
+    folder: Path
+    told: list[Any] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)  # the datagrams that the caller got
+
+    def record(self, *targets: str, **changes: Any) -> "Running":
+        """Begin to record; the recorder of the stage where none is named."""
+        uris = targets or (self.recorder.uri(),)
+        connector = Connector(
+            name="srs", recorders=tuple(parse_recorder(uri, place="recorders") for uri in uris), **changes
+        )
+        recording = SiprecRecording(
+            parts=RecordingParts(
+                core=self.core, addresses=_Loopback(), clock=SystemClock(), entropy=secrets.token_bytes
+            ),
+            connector=connector,
+            call=CALL,
+            leg=self.leg,
+            tracks=(("1", "inbound"), ("2", "outbound")),
+            told=self.told.append,
+        )
+        return Running(recording, asyncio.create_task(recording.run()))
+
+
+@dataclass
+class Running:
+    recording: SiprecRecording
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        self.recording.tell(StopWanted())
+        await self.over()
+
+    async def over(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await self.task
+
+
+@asynccontextmanager
+async def stage(folder: Path, *conducts: Conduct) -> AsyncIterator[Stage]:
+    core = open_core(
+        SipConfig(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0"]), MediaConfig(threads=2, system_roots=False)
+    )
+    core.start()
+    config = RecorderConfig(folder=folder, conducts=conducts or (Conduct(),))
+    try:
+        async with open_recorder(config) as recorder:
+            leg = core.media.open_leg(address="127.0.0.1")
+            made = Stage(core, leg, recorder, folder)
+            talking = asyncio.create_task(_talk(made))
+            try:
+                yield made
+            finally:
+                talking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await talking
+    finally:
+        core.close()
+
+
+async def _talk(stage: Stage) -> None:
+    """The caller's phone: 50 packets a second of one tone; we play it the other."""
+    leg, loop = stage.leg, asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.setblocking(False)
+        leg.configure(
+            LegMedia(remote=f"127.0.0.1:{phone.getsockname()[1]}", codec="PCMU", payload_type=0, receive=((0, "PCMU"),))
+        )
+        samples = tone(CALLEE_HZ, 1)
+        prompt = stage.core.media.load_prompt(struct.pack(f"<{len(samples)}h", *samples), rate=8000)
+        leg.play([prompt], loop=0)
+        voice = ulaw(tone(CALLER_HZ, 1))
+        began = loop.time()
+        for number in range(100_000):
+            await asyncio.sleep(began + number * 0.02 - loop.time())
+            at = number * 160 % len(voice)
+            head = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 0xCAFE)
+            phone.sendto(head + voice[at : at + 160], ("127.0.0.1", leg.rtp_port))
+            with suppress(BlockingIOError):
+                while True:
+                    stage.heard.append(phone.recv(2048))
+
+
+def samples_of(path: Path) -> list[int]:
+    with wave.open(str(path)) as wav:
+        assert (wav.getnchannels(), wav.getframerate()) == (1, 8000)
+        raw = wav.readframes(wav.getnframes())
+    return list(struct.unpack(f"<{len(raw) // 2}h", raw))
+
+
+def seconds_of(path: Path, hz: int) -> float:
+    """The longest time without a break in which that tone, and little else, is heard."""
+    return longest(heard(samples_of(path), hz)) / 10
+
+
+def assert_unhurt(stage: Stage) -> None:
+    """No packet to the caller is missing: a recorder never costs the call one."""
+    numbers = [struct.unpack("!H", datagram[2:4])[0] for datagram in stage.heard if datagram[1] & 0x7F == 0]
+    assert len(numbers) > 10
+    assert all((later - earlier) & 0xFFFF == 1 for earlier, later in pairwise(numbers))
