@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridgetap.recorder import Conduct, Recording
+from bridgetap.recorder import Conduct, Recording, Track
 from bridgetap.siprec.document import read
 from bridgetap.siprec.session import Changed, Over, PassedOver, PauseWanted, ResumeWanted, Started
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ
@@ -37,6 +37,16 @@ async def done(recording: Recording) -> None:
         await recording.done.wait()
 
 
+async def hear(recording: Recording, seconds: float) -> None:
+    """Until the recorder has got so much of every track."""
+    await until(lambda: bool(recording.tracks) and all(_packets(track) >= 50 * seconds for track in recording.tracks))
+
+
+def _packets(track: Track) -> int:
+    stats = track.leg.stats()
+    return 0 if stats is None else stats.packets_received
+
+
 def assert_both_tracks(recording: Recording, *, seconds: float) -> None:
     first, second = recording.tracks
     assert (first.label, second.label) == ("1", "2")
@@ -52,8 +62,7 @@ async def test_each_track_is_the_right_party_and_nothing_is_wrong(tmp_path: Path
     async with stage(tmp_path) as made:
         running = made.record(made.recorder.uri(transport))
         recording = await recorded(made)
-        await until(lambda: bool(made.told))
-        await asyncio.sleep(1.5)
+        await hear(recording, 1.5)
         await running.stop()
         await done(recording)
         assert_unhurt(made)
@@ -71,7 +80,7 @@ async def test_recorders_with_manners_of_their_own(tmp_path: Path, conduct: Cond
     async with stage(tmp_path, conduct) as made:
         running = made.record()
         recording = await recorded(made)
-        await asyncio.sleep(2.0)
+        await hear(recording, 1.5)
         await running.stop()
         await done(recording)
         assert_unhurt(made)
@@ -83,7 +92,7 @@ async def test_a_recorder_that_takes_one_line_gets_one(tmp_path: Path) -> None:
     async with stage(tmp_path, Conduct(lines=1)) as made:
         running = made.record()
         recording = await recorded(made)
-        await asyncio.sleep(1.0)
+        await hear(recording, 1.0)
         await running.stop()
         await done(recording)
     assert [track.label for track in recording.tracks] == ["1"]
@@ -114,7 +123,7 @@ async def test_a_recorder_that_will_not_is_passed_over(tmp_path: Path, conduct: 
         running = made.record(made.recorder.uri(), made.recorder.uri("udp"), answer_s=1.0)
         await until(lambda: any(isinstance(told, Started) for told in made.told))
         recording = await recorded(made, 1)
-        await asyncio.sleep(1.0)
+        await hear(recording, 1.0)
         await running.stop()
         await done(recording)
         assert_unhurt(made)
@@ -138,7 +147,7 @@ async def test_a_recorder_that_fails_mid_call_has_its_place_taken(tmp_path: Path
     async with stage(tmp_path, Conduct(fail_after_s=0.5), Conduct()) as made:
         running = made.record(made.recorder.uri(), made.recorder.uri("udp"))
         later = await recorded(made, 1)
-        await asyncio.sleep(1.0)
+        await hear(later, 1.0)
         await running.stop()
         await done(later)
         assert_unhurt(made)

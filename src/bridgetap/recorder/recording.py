@@ -241,9 +241,12 @@ class Session:
             sip.reoffer(self._dialog, body=self._describe())
         if conduct.snapshot_after_s is not None:
             await asyncio.sleep(conduct.snapshot_after_s)
-            await self._core.request(
-                method="UPDATE", dialog=self._dialog, body=SNAPSHOT, content_type="application/rs-metadata+xml"
-            )
+            headers = [
+                ("Content-Type", "application/rs-metadata+xml"),
+                ("Content-Disposition", "recording-session"),
+                ("Contact", f"<sip:recorder@{self._address}>;+sip.srs"),
+            ]
+            sip.reoffer(self._dialog, method="UPDATE", body=SNAPSHOT, headers=headers)
         if conduct.leave_after_s is not None:
             await asyncio.sleep(conduct.leave_after_s)
             sip.hang_up(self._dialog)
