@@ -105,6 +105,7 @@ class _Fork:
     events: tuple[StreamEvent, ...] = ()
     fork: ForkId | None = None  # None until its row is committed and the core has it
     dropping: bool = False  # 31930 was said
+    reconnecting: bool = False  # that there is no connection was said
     over: asyncio.Future[End] | None = None  # of a bidirectional one: somebody waits for its end
 
 
@@ -244,6 +245,7 @@ class CallStreams:
         match event:
             case ForkOpened():
                 fork.state = advance(fork.state, Step.OPENED)
+                fork.reconnecting = False
                 now = self._parts.clock.now_ns()
                 opened = replace(fork.record, opened_ns=now, updated_ns=now, connect_ms=event.connect_ms)
                 if fork.status is not None:
@@ -262,7 +264,7 @@ class CallStreams:
                 self._end(fork, self._end_of(event))
 
     def _reconnecting(self, fork: _Fork, event: ForkReconnecting) -> None:
-        was, fork.state = fork.state, advance(fork.state, Step.LOST)
+        fork.state = advance(fork.state, Step.LOST)
         self._log.warning(
             "stream.reconnecting",
             stream_sid=fork.named.sid,
@@ -272,12 +274,14 @@ class CallStreams:
             endpoint=event.endpoint,
             wait_ms=event.wait_ms,
         )
-        if was is not State.RECONNECTING:  # once for each time that it is lost
+        if not fork.reconnecting:  # once for each time that it is lost
+            fork.reconnecting = True
             words = words_of(event.code, event.detail)
-            self._notify(fork, "warning", code_of(event.code), f"{words}; it is connected again")
+            self._notify(fork, "warning", code_of(event.code), f"{words}; connecting again")
 
     def _resumed(self, fork: _Fork, event: ForkResumed) -> None:
         fork.state = advance(fork.state, Step.RESUMED)
+        fork.reconnecting = False
         now = self._parts.clock.now_ns()
         self._save(fork, replace(fork.record, reconnects=fork.record.reconnects + 1, updated_ns=now))
         self._log.info(

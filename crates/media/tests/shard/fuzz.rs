@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use bridgetap_media::{
     CaptureFrom, Codec, Command, Direction, Failure, ForkId, LegId, MediaEvent, PlayId, RecordId,
-    RemoteClose, Track,
+    RemoteClose, Resume, Track,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::world::*;
 
@@ -210,6 +211,10 @@ impl Fuzz {
                 self.world
                     .fork_with(self.legs[&leg], id, &tracks, |target| {
                         target.max_lag_ms = 500;
+                        target.resume = resumes(ForkId(id)).then_some(Resume {
+                            overlap_ms: 200,
+                            ring_ms: 1000,
+                        });
                         target.capture_from = if create {
                             CaptureFrom::Create
                         } else {
@@ -288,6 +293,11 @@ impl Fuzz {
     }
 }
 
+/// Every other fork is resumed when its connection breaks.
+fn resumes(fork: ForkId) -> bool {
+    fork.0.is_multiple_of(2)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -323,8 +333,26 @@ proptest! {
             let number = (sent.ssrc(), sent.sequence());
             prop_assert!(seen.insert(number), "{number:?} twice, on {:?}", sent.leg);
         }
-        // Every fork's messages are numbered without a gap.
+        // Every fork's messages are numbered without a gap, or the gap is told.
         for fork in &fuzz.forks {
+            if resumes(*fork) {
+                let mut last = None;
+                for message in world.messages(*fork) {
+                    let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
+                    let first = match message["event"].as_str().unwrap() {
+                        "connected" => {
+                            last = None;
+                            continue;
+                        }
+                        "start" => continue,
+                        "gap" => number(&message["gap"]["firstSequence"]),
+                        _ => number(&message["sequenceNumber"]),
+                    };
+                    prop_assert!(last.is_none_or(|last| first == last + 1), "{message}");
+                    last = Some(number(&message["sequenceNumber"]));
+                }
+                continue;
+            }
             for (n, message) in world.messages(*fork).iter().skip(1).enumerate() {
                 prop_assert_eq!(&message["sequenceNumber"], &serde_json::json!((n + 1).to_string()));
             }
