@@ -16,8 +16,8 @@ from bridgetap.clock import SystemClock
 from bridgetap.engine import Core, LegHandle, LegMedia, MediaConfig, SipConfig
 from bridgetap.engine.native import open_core
 from bridgetap.recorder import Conduct, Recorder, RecorderConfig, open_recorder
+from bridgetap.siprec.happenings import StopWanted
 from bridgetap.siprec.recorder_uri import parse_recorder
-from bridgetap.siprec.session import StopWanted
 from bridgetap.streams.connectors import Connector
 from bridgetap.streams.siprec import RecordingParts, SiprecRecording
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ, heard, tone, ulaw

@@ -10,7 +10,8 @@ import pytest
 
 from bridgetap.recorder import Conduct, Recording, Track
 from bridgetap.siprec.document import read
-from bridgetap.siprec.session import Changed, Over, PassedOver, PauseWanted, ResumeWanted, Started
+from bridgetap.siprec.happenings import Changed, PauseWanted, ResumeWanted
+from bridgetap.siprec.orders import Over, PassedOver, Started
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ
 from tests.siprec.calls import ALICE, CALL
 

@@ -7,31 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridgetap.siprec import snapshot
-from bridgetap.siprec.session import (
-    Ask,
+from bridgetap.siprec.happenings import (
     Changed,
-    Flow,
-    HangUp,
     Happening,
-    Hold,
     Lost,
-    Offer,
     OfferWanted,
-    Order,
-    Over,
-    PassedOver,
     PauseWanted,
-    RecordingSession,
     Refused,
     ResumeWanted,
     SaidGoodbye,
     SnapshotWanted,
-    Started,
     StopWanted,
     Taken,
-    Tell,
     TellAnswered,
 )
+from bridgetap.siprec.orders import Ask, Flow, HangUp, Hold, Offer, Order, Over, PassedOver, Started, Tell
+from bridgetap.siprec.session import RecordingSession
 
 from .calls import ALICE, BOB, CALL, id_of
 

@@ -22,10 +22,11 @@ from bridgetap.engine.fake import Command, fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.sdp import parse
 from bridgetap.siprec.document import read
+from bridgetap.siprec.happenings import Changed, PauseWanted, ResumeWanted, StopWanted
 from bridgetap.siprec.metadata import Recording
 from bridgetap.siprec.multipart import METADATA, SDP, compose, find, split
+from bridgetap.siprec.orders import Over, PassedOver, Started
 from bridgetap.siprec.recorder_uri import parse_recorder
-from bridgetap.siprec.session import Changed, Over, PassedOver, PauseWanted, ResumeWanted, Started, StopWanted
 from bridgetap.streams.connectors import Connector
 from bridgetap.streams.siprec import RecordingParts, SiprecRecording
 from tests.siprec.calls import ALICE, CALL

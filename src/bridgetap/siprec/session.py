@@ -7,178 +7,42 @@ be told. No sockets, no SDP, no clock: events and the time come in, orders and f
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from bridgetap.errors import BridgetapError
 
+from .happenings import (
+    Changed,
+    Happening,
+    Lost,
+    OfferWanted,
+    PauseWanted,
+    Refused,
+    ResumeWanted,
+    SaidGoodbye,
+    SnapshotWanted,
+    StopWanted,
+    Taken,
+    TellAnswered,
+)
 from .metadata import Recording
+from .orders import (
+    Ask,
+    Flow,
+    HangUp,
+    Hold,
+    Offer,
+    Order,
+    Over,
+    PassedOver,
+    Started,
+    Tell,
+)
 from .snapshot import RecordedCall, changes, snapshot
 
 ANSWER_S = 4.0  # a recorder that says nothing final for so long is passed over
 STEADY_S = 10.0  # one that recorded for so long may have been fine: all are asked again when it is lost
 MAX_REDIRECTS = 3
-
-OverReason: TypeAlias = Literal["stopped", "call-ended", "remote-closed", "failed"]
-
-# --- what happens ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """The recorder answered 2xx, and takes a track at least."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A final answer that is none of ours to use: 3xx to 6xx, or a 2xx that takes no track. `status` 0:
-    nothing could be sent there."""
-
-    status: int
-    reason: str = ""
-    targets: tuple[str, ...] = ()  # of a 3xx, those that may be followed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """The dialog is gone and nobody said goodbye: a refresh failed, the connection broke."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaidGoodbye:
-    """BYE from the recorder."""
-
-    failed: bool = False  # with a Reason that tells of an error: as good as lost
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """The call is another now."""
-
-    call: RecordedCall
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseWanted:
-    """Send nothing until `ResumeWanted`: what is said meanwhile is nobody's business."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeWanted:
-    """Send again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotWanted:
-    """The recorder lost its place and asks for everything (RFC 7866 §9.2)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferWanted:
-    """A re-INVITE of the recorder's without an offer: ours goes into the 200, with everything."""
-
-    request: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TellAnswered:
-    """The final answer to a `Tell`."""
-
-    status: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopWanted:
-    """No further audio."""
-
-    reason: Literal["stopped", "call-ended"] = "stopped"
-
-
-Happening: TypeAlias = (
-    Taken
-    | Refused
-    | Lost
-    | SaidGoodbye
-    | Changed
-    | PauseWanted
-    | ResumeWanted
-    | SnapshotWanted
-    | OfferWanted
-    | TellAnswered
-    | StopWanted
-)
-
-# --- what to do ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """INVITE this recorder, in a dialog of its own, with every line and `document`."""
-
-    target: str
-    document: Recording
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tell:
-    """re-INVITE with every line and `document`. Answered by `TellAnswered`; one at a time."""
-
-    document: Recording
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """Answer that request with an offer of every line and `document`."""
-
-    request: int
-    document: Recording
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Send no packet of any track from now on; `Flow` ends it. Comes before the `Tell` that says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """Send what the recorder takes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HangUp:
-    """End the dialog, whatever its state; no packet goes out any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """It records. Told once, however many recorders it takes after that."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassedOver:
-    """A recorder is given up, and why; the next one, if there is one, is asked."""
-
-    target: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Over:
-    """The one end. `status` is the last recorder's answer, where it failed with one."""
-
-    reason: OverReason
-    detail: str = ""
-    status: int = 0
-
-
-Order: TypeAlias = Ask | Tell | Offer | Hold | Flow | HangUp | Started | PassedOver | Over
 
 # --- states ----------------------------------------------------------------------------------
 

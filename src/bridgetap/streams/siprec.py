@@ -32,9 +32,9 @@ from bridgetap.errors import BridgetapError, InvalidInput, InvalidSdp
 from bridgetap.flow.effects import Track
 from bridgetap.sdp import RecordingNegotiation
 from bridgetap.sdp.recording import Wish
-from bridgetap.siprec import RecordedCall
-from bridgetap.siprec import session as table
+from bridgetap.siprec import RecordedCall, happenings, orders
 from bridgetap.siprec.metadata import Recording
+from bridgetap.siprec.session import RecordingSession
 
 from . import recording_words as words
 from .connectors import Connector
@@ -83,8 +83,8 @@ class _Heard:
     event: DialogEvent
 
 
-News: TypeAlias = _Heard | table.Happening
-Told: TypeAlias = table.Started | table.PassedOver | table.Over
+News: TypeAlias = _Heard | happenings.Happening
+Told: TypeAlias = orders.Started | orders.PassedOver | orders.Over
 
 
 class SiprecRecording:
@@ -110,7 +110,7 @@ class SiprecRecording:
         self._headers = headers
         self._told = told
         self._name = call.facts.siprec_sid
-        self._table = table.RecordingSession(
+        self._table = RecordingSession(
             call=call, targets=tuple(str(uri) for uri in connector.recorders), answer_s=connector.answer_s
         )
         self._inbox: Inbox[News] = Inbox()
@@ -120,7 +120,9 @@ class SiprecRecording:
             call_sid=call.facts.call_sid, siprec_sid=self._name, connector=connector.name
         )
 
-    def tell(self, what: table.Changed | table.PauseWanted | table.ResumeWanted | table.StopWanted) -> None:
+    def tell(
+        self, what: happenings.Changed | happenings.PauseWanted | happenings.ResumeWanted | happenings.StopWanted
+    ) -> None:
         """The call has changed, is to be masked, or is to be recorded no more."""
         self._inbox.put(what)
 
@@ -147,28 +149,28 @@ class SiprecRecording:
     # -- what the table orders --
 
     async def _carry_out(self) -> None:
-        while orders := self._table.outputs():
-            for order in orders:
+        while wanted := self._table.outputs():
+            for order in wanted:
                 await self._do(order)
 
-    async def _do(self, order: table.Order) -> None:
+    async def _do(self, order: orders.Order) -> None:
         match order:
-            case table.Ask():
+            case orders.Ask():
                 await self._ask(order)
-            case table.Tell() | table.Offer():
+            case orders.Tell() | orders.Offer():
                 self._say(order)
-            case table.Hold() | table.Flow():
+            case orders.Hold() | orders.Flow():
                 if self._dialog is not None:
-                    self._dialog.lines.flow(flows=isinstance(order, table.Flow))
-            case table.HangUp():
+                    self._dialog.lines.flow(flows=isinstance(order, orders.Flow))
+            case orders.HangUp():
                 self._part()
-            case table.Started() | table.PassedOver() | table.Over():
+            case orders.Started() | orders.PassedOver() | orders.Over():
                 self._log.info("siprec.news", what=type(order).__name__.lower(), detail=_detail(order))
                 self._told(order)
             case _:
                 assert_never(order)
 
-    async def _ask(self, ask: table.Ask) -> None:
+    async def _ask(self, ask: orders.Ask) -> None:
         """INVITE a recorder. What cannot be sent is a refusal like any other."""
         try:
             address = await self._parts.addresses.towards(words.host_of(ask.target))
@@ -181,7 +183,7 @@ class SiprecRecording:
                 entropy=self._parts.entropy,
             )
         except (BridgetapError, OSError) as error:
-            self._inbox.put(table.Refused(status=0, reason=str(error)))
+            self._inbox.put(happenings.Refused(status=0, reason=str(error)))
             return
         negotiation = RecordingNegotiation(
             address=address.advertised,
@@ -204,13 +206,13 @@ class SiprecRecording:
             )
         except EngineError as error:
             lines.close()
-            self._inbox.put(table.Refused(status=0, reason=str(error)))
+            self._inbox.put(happenings.Refused(status=0, reason=str(error)))
             return
         self._answered = False
         self._dialog = _Dialog(dialog, contact, negotiation, lines)
         self._parts.core.hear_dialog(dialog, lambda event: self._inbox.put(_Heard(dialog, event)))
 
-    def _say(self, order: table.Tell | table.Offer) -> None:
+    def _say(self, order: orders.Tell | orders.Offer) -> None:
         """Everything or a change, always with the offer that defines the labels (RFC 7866 §9.1)."""
         dialog = self._dialog
         if dialog is None:
@@ -218,7 +220,7 @@ class SiprecRecording:
         sdp = dialog.negotiation.offer(_wishes(dialog.lines, paused=order.paused))
         content_type, body = self._body(sdp, order.document)
         headers = words.common_headers(dialog.contact, content_type)
-        if isinstance(order, table.Tell):
+        if isinstance(order, orders.Tell):
             self._parts.core.sip.reoffer(dialog.id, method="INVITE", body=body, headers=headers)
         else:
             self._parts.core.sip.respond(RequestId(order.request), status=200, headers=headers, body=body)
@@ -232,7 +234,7 @@ class SiprecRecording:
 
     # -- what the recorder says --
 
-    def _heard(self, news: _Heard) -> table.Happening | None:
+    def _heard(self, news: _Heard) -> happenings.Happening | None:
         dialog = self._dialog
         if dialog is None or dialog.id != news.dialog:
             return None  # of a recorder that was given up
@@ -245,7 +247,7 @@ class SiprecRecording:
             case ReofferAnswered():
                 if 200 <= event.status < 300:
                     self._accept(dialog, "", event.body)
-                return table.TellAnswered(status=event.status)
+                return happenings.TellAnswered(status=event.status)
             case ReofferReceived():
                 return self._reoffered(dialog, event)
             case CallAcked():
@@ -259,23 +261,23 @@ class SiprecRecording:
             case _:
                 assert_never(event)
 
-    def _call_answered(self, dialog: _Dialog, event: CallAnswered) -> table.Happening:
+    def _call_answered(self, dialog: _Dialog, event: CallAnswered) -> happenings.Happening:
         try:
             sinks = dialog.negotiation.accept(words.sdp_of(event.content_type, event.body))
         except InvalidInput as error:
-            return table.Refused(status=NOT_ACCEPTABLE, reason=str(error))
+            return happenings.Refused(status=NOT_ACCEPTABLE, reason=str(error))
         self._answered = True
         self._note_refused(dialog.lines.send_to(sinks))
-        return table.Taken()
+        return happenings.Taken()
 
-    def _call_ended(self, event: CallEnded) -> table.Happening:
+    def _call_ended(self, event: CallEnded) -> happenings.Happening:
         if not self._answered:
             targets = words.contacts(event.headers) if 300 <= event.status < 400 else ()
-            return table.Refused(status=event.status, reason=event.reason or event.cause, targets=targets)
+            return happenings.Refused(status=event.status, reason=event.reason or event.cause, targets=targets)
         if event.cause == "bye":
             why = words.header(event.headers, "Reason")
-            return table.SaidGoodbye(failed=words.tells_of_an_error(why), reason=why)
-        return table.Lost(reason=event.reason or event.cause)
+            return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=why)
+        return happenings.Lost(reason=event.reason or event.cause)
 
     def _accept(self, dialog: _Dialog, content_type: str, body: bytes) -> None:
         """An answer to a later offer; one that cannot be used changes nothing."""
@@ -286,14 +288,14 @@ class SiprecRecording:
             return
         self._note_refused(dialog.lines.send_to(sinks))
 
-    def _reoffered(self, dialog: _Dialog, event: ReofferReceived) -> table.Happening | None:
+    def _reoffered(self, dialog: _Dialog, event: ReofferReceived) -> happenings.Happening | None:
         kind = words.header(event.headers, "Content-Type")
         respond = self._parts.core.sip.respond
         if words.is_snapshot_request(kind, event.body):
             respond(event.request, status=200, headers=words.common_headers(dialog.contact))
-            return table.SnapshotWanted()
+            return happenings.SnapshotWanted()
         if not event.body:
-            return table.OfferWanted(request=event.request)
+            return happenings.OfferWanted(request=event.request)
         try:
             answer = dialog.negotiation.answer(words.sdp_of(kind, event.body))
         except InvalidInput as error:
@@ -304,11 +306,11 @@ class SiprecRecording:
         self._note_refused(dialog.lines.send_to(answer.sinks))
         return None
 
-    def _requested(self, event: RequestReceived) -> table.Happening | None:
+    def _requested(self, event: RequestReceived) -> happenings.Happening | None:
         respond = self._parts.core.sip.respond
         if event.method == "UPDATE" and words.is_snapshot_request(event.content_type, event.body):
             respond(event.request, status=200)
-            return table.SnapshotWanted()
+            return happenings.SnapshotWanted()
         respond(event.request, status=METHOD_NOT_ALLOWED, headers=[("Allow", words.ALLOW)])
         return None
 
@@ -335,11 +337,11 @@ def _wishes(lines: RecordingLines, *, paused: bool) -> dict[str, Wish]:
 
 def _detail(told: Told) -> str:
     match told:
-        case table.Started():
+        case orders.Started():
             return told.target
-        case table.PassedOver():
+        case orders.PassedOver():
             return f"{told.target}: {told.reason}"
-        case table.Over():
+        case orders.Over():
             return f"{told.reason} {told.detail}".strip()
         case _:
             assert_never(told)
