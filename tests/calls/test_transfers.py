@@ -10,7 +10,7 @@ from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.flow.effects import ClientTarget, SipTarget
 from bridgetap.store import StreamRecord
 
-from .stage import RINGBACK, SEED, Stage, connect, fork, say, sdp
+from .stage import RINGBACK, SEED, Stage, connect, say, sdp
 
 EVERYBODY = TransferPolicy(by="everybody", to=("client", "number", "sip"))
 CAROL = "<sip:carol@203.0.113.7>"
@@ -374,34 +374,5 @@ def test_transfers_in_a_row(tmp_path: Path) -> None:
             assert list(stage.leg(A).forks) == [fork]
             await stage.settle(5)
             assert [leg.closed for leg in stage.fake.media.legs] == [False, True, False, True, True]
-
-    run_virtual(main())
-
-
-def test_a_stream_that_asks_is_told_who_comes_goes_and_holds(tmp_path: Path) -> None:
-    async def main() -> None:
-        tap = fork(then="two", stream_options={"events": "hold participant"})
-        async with Stage(tmp_path, tap, connect("two"), transfers=EVERYBODY).running() as stage:
-            bob = await talking(stage)
-            await stage.reoffers(bob, sdp(direction="sendonly", version=2))
-            await stage.reoffers(bob, sdp(version=3))
-            await stage.refers(bob, CAROL)
-            await stage.answers(stage.dialled()[-1])
-            await stage.refers(CALLER, "<sip:dave@203.0.113.8>")
-            await stage.answers(stage.dialled()[-1])
-            await stage.hang_up(stage.dialled()[1])
-            caller, first, second, third = (row.sid for row in stage.call_rows())
-            told = [command["body"] for command in stage.fake.sent("tell_fork")]
-            assert told[1:3] == [{"track": "outbound", "held": True}, {"track": "outbound", "held": False}]
-            assert [(body["track"], body["action"], body["callSid"]) for body in [told[0], *told[3:]]] == [
-                ("outbound", "joined", first),
-                ("outbound", "left", first),
-                ("outbound", "joined", second),
-                ("inbound", "left", caller),
-                ("inbound", "joined", third),
-                ("outbound", "left", second),
-            ]
-            assert told[3]["address"] == "+15550001111"
-            assert told[5]["address"] == "+15559998888"
 
     run_virtual(main())

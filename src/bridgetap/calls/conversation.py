@@ -1,17 +1,16 @@
 """Two parties who talk, from the bridge to the end, through every transfer."""
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
-from bridgetap.engine import EngineError, Track
-from bridgetap.streams import Hold, Participant, StreamNews
+from bridgetap.engine import EngineError
 
 from .bridge import Bridge
-from .leg_states import Ended, Held, Notice, Pressed
-from .parties import Party, Reached
+from .leg_states import Ended, Notice, Pressed
+from .parties import Party
 from .referral import Referral
+from .talk_news import TalkNews
 from .transfer import Transfer, TransferDesk, TransferRefused
 from .waiting import Waiting
 
@@ -19,7 +18,6 @@ OK = 200
 TERMINATED = 487
 PENDING = 491
 UNAVAILABLE = 503
-HOLDS = frozenset({"sendonly", "inactive"})  # what a party says who hears the other no more
 
 
 class Conversation:
@@ -31,22 +29,13 @@ class Conversation:
     """
 
     def __init__(
-        self,
-        *,
-        caller: Party,
-        callee: Party,
-        bridge: Bridge | None,
-        desk: TransferDesk,
-        tell: Callable[[StreamNews], None],
-        hang_up_key: str = "",
+        self, *, caller: Party, callee: Party, bridge: Bridge | None, desk: TransferDesk, hang_up_key: str = ""
     ) -> None:
-        """`bridge`: where early media has made one already. `tell`: the call's streams hear who comes,
-        goes and holds. `hang_up_key`: the caller's, that ends it."""
+        """`bridge`: where early media has made one already. `hang_up_key`: the caller's, that ends it."""
         self.callee = callee
         self._caller = caller
         self._bridge: Bridge | None = bridge or Bridge(caller, callee)
         self._desk = desk
-        self._tell = tell
         self._hang_up_key = hang_up_key
         self._transferor: Party | None = None  # the one whose transfer is under way
         self._transfers: set[asyncio.Task[None]] = set()
@@ -58,7 +47,7 @@ class Conversation:
         self._connect()
         self._listen(self._caller)
         self._listen(self.callee)
-        self._came("outbound", self.callee.reached)
+        self._news = TalkNews(self._caller, self.callee)
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -70,10 +59,10 @@ class Conversation:
                 for transfer in self._transfers:
                     transfer.cancel()
         finally:
+            self._news.close()
             self._unlisten(self._caller)
             self._unlisten(self.callee)
             self._part()
-            self._left("outbound", self.callee.reached)
 
     # -- who is there --
 
@@ -89,19 +78,10 @@ class Conversation:
         match notice:
             case Ended() if party is not self._transferor:
                 self._over.set()
-            case Held():
-                track: Track = "inbound" if party is self._caller else "outbound"
-                self._tell(Hold(track=track, held=notice.direction in HOLDS))
             case Pressed() if self._hang_up_key and party is self._caller and self._hang_up_key in notice.digits:
                 self._over.set()
             case _:
                 pass
-
-    def _came(self, track: Track, who: Reached) -> None:
-        self._tell(Participant(track=track, joined=True, call_sid=who.sid, address=who.address))
-
-    def _left(self, track: Track, who: Reached) -> None:
-        self._tell(Participant(track=track, joined=False, call_sid=who.sid, address=who.address))
 
     def _connect(self) -> None:
         if self._bridge is None:
@@ -166,8 +146,6 @@ class Conversation:
         if new.is_over or self._over.is_set():
             new.hang_up()
             return UNAVAILABLE, None
-        track: Track = "inbound" if party is self._caller else "outbound"
-        gone, come = party.reached, new.reached
         if party is self._caller:
             waiting.stop()
             self._part()
@@ -177,6 +155,7 @@ class Conversation:
                 self._log.error("transfer.failed", error=str(error))
                 new.hang_up()
                 return UNAVAILABLE, None
+            self._news.replaced(party)
         else:
             bridge = waiting.stop(new)
             self._part()
@@ -184,9 +163,9 @@ class Conversation:
             self._unlisten(party)
             self.callee, leaving = new, party
             self._listen(new)
+            self._news.close()
+            self._news = TalkNews(self._caller, new)
         self._connect()
-        self._left(track, gone)
-        self._came(track, come)
         return OK, leaving
 
     def _go_on(self, party: Party) -> None:

@@ -13,7 +13,6 @@ from bridgetap.flow.effects import DialTarget
 from bridgetap.flow.events import DialResult, DialStatus
 from bridgetap.ids import CallSid
 from bridgetap.store import StoreFull
-from bridgetap.streams import StreamNews
 from bridgetap.twiml.effects import DialledParty, DialWithOptions
 
 from .conversation import Conversation
@@ -45,17 +44,14 @@ class Dialling:
         open_audio: Callable[[], None],
         parties: Parties,
         exchange: Exchange,
-        tell: Callable[[StreamNews], None],
     ) -> None:
-        """`open_audio` lets the caller hear us, by answering or before it, as the number says; `tell`
-        reaches the caller's streams."""
+        """`open_audio` lets the caller hear us, by answering or before it, as the number says."""
         self._effect = effect
         self._dial = effect.dial
         self._caller = caller
         self._caller_id = caller_id
         self._parties = parties
         self._exchange = exchange
-        self._tell = tell
         self._ledger = exchange.ledger
         self._left = asyncio.Event()
         self._waiting = Waiting(caller, begins=open_audio)
@@ -194,9 +190,7 @@ class Dialling:
             call_sid=self._caller.sid,
         )
         key = HANG_UP_KEY if self._effect.hangup_on_star else ""
-        talk = Conversation(
-            caller=self._caller, callee=callee, bridge=bridge, desk=desk, tell=self._tell, hang_up_key=key
-        )
+        talk = Conversation(caller=self._caller, callee=callee, bridge=bridge, desk=desk, hang_up_key=key)
         began = self._ledger.clock.monotonic()
         self._log.info("dial.bridged", callee_sid=callee.sid)
         try:

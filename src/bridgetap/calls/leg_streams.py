@@ -25,6 +25,7 @@ class LegStreams:
             found = self._by_sid[party.sid] = self._streams.of_call(party.sid, party.leg.rtp)
             if party.is_over:
                 found.end_of_call()
+            party.tell_streams = found.tell
             party.watch(self._heard)
         return found
 

@@ -11,6 +11,7 @@ from bridgetap.engine import Core, Inbox, IncomingCall, LegStats
 from bridgetap.ids import CallSid
 from bridgetap.sdp import Policy, ip_version, parse
 from bridgetap.settings import Codec
+from bridgetap.streams import StreamNews
 
 from .bodies import session_description
 from .ledger import CallEntry, Ledger
@@ -28,16 +29,12 @@ DECLINED = 603
 Watcher: TypeAlias = Callable[["Party", Notice], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Who is at a leg's far end: the call to it, and its number, SIP URI or user."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who is on a leg: the call's SID and the number or address."""
 
-    sid: CallSid
+    call_sid: CallSid
     address: str
-
-
-def _address(row: CallEntry) -> str:
-    return row.record.from_ if row.record.direction == "inbound" else row.record.to
 
 
 class Party:
@@ -61,8 +58,8 @@ class Party:
         self.entry = entry
         self.user = user
         self.sid = leg.sid
-        self.reached = Reached(sid=leg.sid, address=_address(row))
         self.on_referral: Callable[[Party, Referral], None] | None = None
+        self.tell_streams: Callable[[StreamNews], None] = lambda _: None  # its streams, where it has any
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self.trunk = trunk
         leg.when_closed = self._closed
@@ -74,6 +71,13 @@ class Party:
     @property
     def is_over(self) -> bool:
         return self.leg.state is State.ENDED
+
+    @property
+    def identity(self) -> Identity:
+        """Who is here now: after a transfer, the one who took the place."""
+        record = (self._successors[-1] if self._successors else self.row).record
+        address = record.from_ if record.direction == "inbound" else record.to
+        return Identity(call_sid=record.sid, address=address)
 
     @property
     def trunk_may_transfer(self) -> bool:
@@ -113,7 +117,7 @@ class Party:
         here goes on as the party returned. `EngineError` where the core cannot."""
         self.leg.exchange_places(new.leg)
         left = Party(self.leg, row=self.row, entry=None, trunk=self.trunk)
-        self.leg, self.user, self.trunk, self.reached = new.leg, new.user, new.trunk, new.reached
+        self.leg, self.user, self.trunk = new.leg, new.user, new.trunk
         if new.entry is not None:
             self._successors.append(new.entry)
         self._withheld = None

@@ -60,7 +60,6 @@ class Performer:
         self._player = Player(caller, exchange.prompter)
         self._keypad = Keypad(caller)
         self._streams = StreamEffects(streams, open_audio=self._open_audio, is_over=lambda: caller.is_over)
-        self._tell = streams.tell
         self._dialling: Dialling | None = None
         self._dialled: DialStatus = "no-answer"  # the last one
 
@@ -150,7 +149,6 @@ class Performer:
             open_audio=open_audio,
             parties=self._parties,
             exchange=self._exchange,
-            tell=self._tell,
         )
         try:
             result = await self._dialling.run()
