@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -92,7 +92,9 @@ class App:
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             pass  # they left
         finally:
-            writer.close()
+            writer.transport.abort()
+            with suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()  # else its socket outlives the test
 
 
 @asynccontextmanager
