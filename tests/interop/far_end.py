@@ -22,6 +22,11 @@ for _code in range(256):
     _LINEAR.append(-_magnitude if _byte & 0x80 else _magnitude)
 
 
+def linear(ulaw: bytes) -> list[int]:
+    """µ-law as samples."""
+    return [_LINEAR[byte] for byte in ulaw]
+
+
 @dataclass
 class Heard:
     """One connection: its handshake and every message."""
@@ -40,7 +45,7 @@ class Heard:
 
     def samples(self, track: str) -> list[int]:
         """The track's audio, linear, in the order of arrival."""
-        return [_LINEAR[b] for m in self.media(track) for b in base64.b64decode(m["media"]["payload"])]
+        return [sample for m in self.media(track) for sample in linear(base64.b64decode(m["media"]["payload"]))]
 
 
 @dataclass

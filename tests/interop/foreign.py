@@ -60,18 +60,24 @@ class ForeignFarEnd:
         (head,) = (line for line in lines if "path" in line)
         heard = Heard(head["path"], head["headers"], [parsed(json.dumps(line)) for line in lines if "event" in line])
         (heard.close_code,) = (line["closed"] for line in lines if "closed" in line)
-        strange = [line for line in lines if not line.keys() & {"port", "path", "event", "closed"}]
+        strange = [line for line in lines if not line.keys() & {"port", "path", "event", "closed", "did"}]
         assert not strange, strange
         return heard
+
+    def did(self) -> list[str]:
+        """What it says it has done."""
+        return [line["did"] for line in self._lines() if "did" in line]
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.program.text().splitlines() if line.endswith("}")]
 
 
 @contextmanager
-def foreign_far_end(command: list[str], folder: Path, certificate: tuple[Path, Path]) -> Iterator[ForeignFarEnd]:
+def foreign_far_end(
+    command: list[str], folder: Path, certificate: tuple[Path, Path], *arguments: str
+) -> Iterator[ForeignFarEnd]:
     """Start one and wait for its port."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running([*command, *map(str, certificate)], folder / "far_end.log") as program:
-        program.wait_for(lambda: '"port"' in program.text(), "the far end's port")
+    with running([*command, *map(str, certificate), *arguments], folder / "far_end.log") as program:
+        program.wait_for(lambda: '"port"' in program.text(), "the far end's port", within_s=60)
         yield ForeignFarEnd(program)

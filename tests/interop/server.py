@@ -130,25 +130,28 @@ def connect_flow(uri: str, *, stream_url: str | None = None) -> dict[str, Any]:
 def serve(
     folder: Path,
     *,
-    flow: dict[str, Any],
+    flow: dict[str, Any] | None = None,
+    runs: str = 'flow = "flow.json"',
     settings: str = "",
     host: str = "127.0.0.1",
     certificate: tuple[Path, Path] | None = None,
     streams: str = "",
     sip: str = "",
     number: str = "*",
+    http_port: int | None = None,
 ) -> Iterator[Server]:
-    """Start a server whose `number` runs `flow`; `settings` is TOML added at the end."""
+    """Start a server whose `number` runs `flow`, or what `runs` says; `settings` is TOML added at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, tls_port = free_port_both(host=host), free_port(host=host)
-    http_port = free_port(socket.SOCK_STREAM)
+    http_port = http_port or free_port(socket.SOCK_STREAM)
     literal = f"[{host}]" if ":" in host else host
     listen = [f"udp://{literal}:{sip_port}", f"tcp://{literal}:{sip_port}"]
     tls = ""
     if certificate is not None:
         listen.append(f"tls://{literal}:{tls_port}")
         tls = f'tls_certificate = "{certificate[0]}"\ntls_key = "{certificate[1]}"\n'
-    (folder / "flow.json").write_text(json.dumps(flow))
+    if flow is not None:
+        (folder / "flow.json").write_text(json.dumps(flow))
     (folder / "bridgetap.toml").write_text(
         f"""
 [sip]
@@ -166,12 +169,12 @@ allow_networks = ["127.0.0.0/8", "::1/128"]
 {streams}
 [[numbers]]
 number = "{number}"
-flow = "flow.json"
+{runs}
 {settings}
 """
     )
     command = [sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml")]
     with running(command, folder / "server.log", cwd=folder) as program:
         server = Server(program, folder, host, sip_port, tls_port, http_port)
-        program.wait_for(server.ready, "readiness")
+        program.wait_for(server.ready, "readiness", within_s=60)
         yield server
