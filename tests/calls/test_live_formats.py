@@ -41,9 +41,11 @@ class Heard:
         self.stopped = False
 
     def samples(self) -> "dict[str, array[int]]":
-        """The last half second of each track, or of the sum."""
+        """The last tenth of a second or more of each track, or of the sum."""
         decode, found = decoder(self.start.media_format), defaultdict(bytes)
-        for media in self.media:
+        layout = self.start.custom_parameters["channels"]
+        frames = 5 if layout != "separate" else 10
+        for media in self.media[-frames:]:
             samples = decode(media.payload)
             if media.track == "stereo":
                 left, right = split(samples)
@@ -51,7 +53,8 @@ class Heard:
                 found["outbound"] += right
             else:
                 found[media.track] += samples
-        return {track: values(samples)[-self.start.media_format.sample_rate // 2 :] for track, samples in found.items()}
+        tenth = self.start.media_format.sample_rate // 10
+        return {track: values(samples)[-tenth:] for track, samples in found.items()}
 
     def hears_both(self) -> bool:
         """Are both parties' tones where they belong, and only there?"""
