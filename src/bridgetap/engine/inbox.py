@@ -20,7 +20,7 @@ class InboxOverflow(BridgetapError):
 
 
 class Inbox(Generic[T]):
-    """Takes without waiting, gives in order.
+    """Takes without waiting, gives in order, to one reader.
 
     When it is full the rule is: the newcomer is dropped, and once what is kept has been read
     `get` raises `InboxOverflow`, so that the owner fails instead of going on with a gap.
@@ -29,7 +29,7 @@ class Inbox(Generic[T]):
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._items: deque[T] = deque()
-        self._news = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None  # whoever waits in `get`
         self._overflowed = False
 
     def put(self, item: T) -> None:
@@ -37,14 +37,15 @@ class Inbox(Generic[T]):
             self._overflowed = True
         else:
             self._items.append(item)
-        self._news.set()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def get(self) -> T:
         while not self._items:
             if self._overflowed:
                 raise InboxOverflow(self._capacity)
-            self._news.clear()
-            await self._news.wait()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         return self._items.popleft()
 
     def __len__(self) -> int:
