@@ -10,15 +10,17 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 /// What the kernel may hold of a fork: about a second of two tracks, so that lag shows in the ring.
 const SEND_BUFFER: usize = 32 * 1024;
 /// Sent data that nobody acknowledges for this long ends the connection (RFC 5482).
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same where a stream can be resumed: long before its ring is full.
+pub(crate) const USER_TIMEOUT_OF_RESUMED: Duration = Duration::from_secs(10);
 
 /// Begin to connect; the socket becomes writable when that has succeeded or failed.
-pub(crate) fn connect(to: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) fn connect(to: SocketAddr, user_timeout: Duration) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(user_timeout))?;
     match socket.connect(&SockAddr::from(to)) {
         Ok(()) => {}
         Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
@@ -49,7 +51,7 @@ mod tests {
     #[test]
     fn unread_bytes_are_seen_once_the_peer_takes_no_more() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = connect(listener.local_addr().unwrap()).unwrap();
+        let mut client = connect(listener.local_addr().unwrap(), USER_TIMEOUT).unwrap();
         let (_held, _) = listener.accept().unwrap();
         while client.write(&[0; 65536]).is_ok() {}
         assert!(unacknowledged(&client) > 0);

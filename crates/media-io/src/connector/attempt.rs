@@ -141,7 +141,7 @@ impl Attempt {
             let to = SocketAddr::new(ip, self.dial.endpoint.port);
             let share = self.addresses.len() as u32 + 1;
             self.address_deadline = now + self.deadline.saturating_duration_since(now) / share;
-            let started = socket::connect(to).and_then(|socket| {
+            let started = socket::connect(to, self.dial.user_timeout).and_then(|socket| {
                 tools.poller.add(&socket, self.token, Interest::Write)?;
                 Ok(socket)
             });

@@ -18,6 +18,7 @@ use rustls::ClientConnection;
 
 use crate::mailbox::{Mailbox, Undelivered};
 use crate::networks::Networks;
+use crate::socket;
 use crate::tls::TlsClient;
 use worker::Worker;
 
@@ -42,6 +43,8 @@ pub(crate) struct Dial {
     pub(crate) endpoint: ForkEndpoint,
     /// The value of `Bridgetap-Resume`, where a stream is resumed.
     pub(crate) resume: Option<String>,
+    /// How long sent data may go unacknowledged.
+    pub(crate) user_timeout: Duration,
 }
 
 impl Dial {
@@ -61,6 +64,10 @@ impl Dial {
             resume: dial
                 .sent
                 .map(|sent| format!("{}; sent={sent}", target.stream_sid)),
+            user_timeout: match target.resume {
+                Some(_) => socket::USER_TIMEOUT_OF_RESUMED,
+                None => socket::USER_TIMEOUT,
+            },
         })
     }
 }

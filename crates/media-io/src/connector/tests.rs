@@ -11,6 +11,7 @@ fn dial(host: &str, port: u16) -> Dial {
     Dial {
         endpoint: endpoint(host, port),
         resume: None,
+        user_timeout: socket::USER_TIMEOUT,
     }
 }
 

@@ -13,6 +13,7 @@ fn dial() -> Dial {
             ..ForkEndpoint::default()
         },
         resume: None,
+        user_timeout: std::time::Duration::ZERO,
     }
 }
 
