@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridgetap_media::{
-    Codec, Command, Direction, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
+    Codec, Command, Direction, ForkDial, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
     MediaEvent, RecordId, Shard, ShardConfig, Sink,
 };
 
@@ -28,6 +28,7 @@ impl Sink for Nowhere {
     }
     fn send_rtcp(&mut self, _leg: LegId, _to: SocketAddr, _datagram: &[u8]) {}
     fn fork_ready(&mut self, _fork: ForkId) {}
+    fn fork_dial(&mut self, _fork: ForkId, _dial: ForkDial) {}
     fn event(&mut self, _event: MediaEvent) {}
     fn record_samples(&mut self, _record: RecordId, _channels: usize, _samples: &[i16]) {}
     fn record_ended(&mut self, _leg: LegId, _record: RecordId) {}
@@ -140,6 +141,6 @@ fn connected(codec: Codec) -> (Shard, Instant) {
         target,
     };
     shard.command(now, start, &mut Nowhere);
-    shard.fork_opened(now, FORK, &mut Nowhere);
+    shard.fork_opened(now, FORK, None, &mut Nowhere);
     (shard, now)
 }
