@@ -1,7 +1,10 @@
 //! Streams whose frames are not Twilio's: what a far end hears in every combination, and when.
 
+use std::collections::BTreeMap;
+
 use bridgetap_media::{
-    Channels, Codec, Command, ForkId, Format, Framing, LegId, MediaEvent, Shape, Track, WallClock,
+    Channels, Codec, Command, ForkId, Format, Framing, LegId, MediaEvent, RemoteClose, Resume,
+    Shape, Track, WallClock,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -390,6 +393,71 @@ fn a_call_that_ends_gives_what_is_left_of_both_tracks() {
     let end = &world.fork_ends()[0];
     assert_eq!(end.ms_dropped, 0);
     assert!((2 * 940..=2 * 1000).contains(&end.ms_sent), "{end:?}");
+}
+
+/// Cut off, connected again and sent what was lost: number by number the frames of a stream that
+/// never broke, and what happened meanwhile in its place.
+#[test]
+fn a_resumed_stream_of_any_shape_is_the_same_to_the_byte() {
+    for (format, channels, framing) in [
+        (Format::L16Wider, Channels::Stereo, Framing::Binary),
+        (Format::L16Wide, Channels::Separate, Framing::Binary),
+        (Format::Alaw, Channels::Mixed, Framing::Json),
+    ] {
+        let shape = Shape {
+            format,
+            channels,
+            framing,
+            frame_ms: 60,
+            ..Shape::default()
+        };
+        let (mut world, mut alice, mut bob, control) = conversation(shape);
+        let fork = world.fork_with(alice.leg, 2, &Track::ALL, |target| {
+            target.shape = shape;
+            target.resume = Some(Resume {
+                overlap_ms: 2000,
+                ring_ms: 30_000,
+            });
+            target.max_lag_ms = 30_000;
+        });
+        world.open(fork);
+        world.talk(&mut [&mut alice, &mut bob], ms(3000));
+        let now = world.now();
+        let close = RemoteClose {
+            close_code: None,
+            detail: "restart".into(),
+        };
+        world
+            .shard
+            .fork_remote_closed(now, fork, close, &mut world.net);
+        world.talk(&mut [&mut alice, &mut bob], ms(1000));
+        for fork in [fork, control] {
+            let (event, body) = ("hold".into(), "{}".into());
+            world.order(Command::TellFork { fork, event, body });
+        }
+        world.talk(&mut [&mut alice, &mut bob], ms(1000));
+        let now = world.now();
+        world.shard.fork_opened(now, fork, Some(20), &mut world.net);
+        world.pull();
+        world.talk(&mut [&mut alice, &mut bob], ms(1000));
+        let by_number = |fork: ForkId| -> BTreeMap<u64, Vec<u8>> {
+            let media = frames(&world, fork);
+            let holds = world.messages(fork).into_iter().filter_map(|message| {
+                Some((
+                    number(message.get("sequenceNumber")?),
+                    message.get("hold")?.clone(),
+                ))
+            });
+            let holds = holds.map(|(number, hold)| (number, hold.to_string().into_bytes()));
+            let media = media
+                .into_iter()
+                .map(|frame| (frame.sequence, frame.payload));
+            media.chain(holds).collect()
+        };
+        let (resumed, whole) = (by_number(fork), by_number(control));
+        assert!(whole.len() > 80, "{shape:?}");
+        assert!(resumed == whole, "{shape:?}");
+    }
 }
 
 fn any_shape() -> impl Strategy<Value = Shape> {
