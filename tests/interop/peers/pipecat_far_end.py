@@ -65,8 +65,9 @@ async def bot(socket: ServerConnection) -> None:
     steps = [speech, interruption, hang_up]
     heard, due = 0, 0.0
     async for text in socket:
-        if (event := json.loads(text)["event"]) != "media":
-            say({"event": event})
+        message = json.loads(text)
+        if message["event"] != "media":
+            say(message)
             continue
         frame = await serializer.deserialize(text)  # its resampler gives audio for some of them only
         heard += 1
