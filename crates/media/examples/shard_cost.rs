@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridgetap_media::{
-    Codec, Command, Direction, ForkDial, ForkId, ForkTarget, LegConfig, LegId, LegMedia, LegStats,
-    MediaEvent, RecordId, Shard, ShardConfig, Sink, Track,
+    Channels, Codec, Command, Direction, ForkDial, ForkId, ForkTarget, Format, Framing, LegConfig,
+    LegId, LegMedia, LegStats, MediaEvent, RecordId, Shape, Shard, ShardConfig, Sink, Track,
 };
 
 const CALLS: u64 = 200;
@@ -47,22 +47,53 @@ impl Sink for Nowhere {
 }
 
 fn main() {
+    let plain = Shape::default();
+    let shaped = |format| Shape {
+        format,
+        channels: Channels::Stereo,
+        framing: Framing::Binary,
+        frame_ms: 100,
+        ..plain
+    };
     println!("{CALLS} bridged calls, {SECONDS} s of packets, one thread, no system calls");
     for (what, codecs, forked) in [
-        ("relay, PCMU to PCMU", [Codec::Pcmu; 2], false),
-        ("relay + fork of both tracks, PCMU", [Codec::Pcmu; 2], true),
+        ("relay, PCMU to PCMU", [Codec::Pcmu; 2], None),
+        (
+            "relay + fork of both tracks, PCMU",
+            [Codec::Pcmu; 2],
+            Some(plain),
+        ),
         (
             "transcoding, PCMA to PCMU and back",
             [Codec::Pcma, Codec::Pcmu],
-            false,
+            None,
         ),
         (
             "transcoding, G.722 to PCMU and back",
             [Codec::G722, Codec::Pcmu],
-            false,
+            None,
         ),
-        ("relay, G.722 to G.722", [Codec::G722; 2], false),
-        ("relay + fork of both tracks, G.722", [Codec::G722; 2], true),
+        ("relay, G.722 to G.722", [Codec::G722; 2], None),
+        (
+            "relay + fork of both tracks, G.722",
+            [Codec::G722; 2],
+            Some(plain),
+        ),
+        (
+            "relay + fork, A-law stereo, 100 ms",
+            [Codec::Pcmu; 2],
+            Some(shaped(Format::Alaw)),
+        ),
+        (
+            "relay + fork, 16 kHz stereo, 100 ms",
+            [Codec::Pcmu; 2],
+            Some(shaped(Format::L16Wide)),
+        ),
+        (
+            "relay + fork, 24 kHz stereo, 100 ms",
+            [Codec::Pcmu; 2],
+            Some(shaped(Format::L16Wider)),
+        ),
     ] {
         let (packets, frames, spent) = measure(codecs, forked);
         let per_packet = spent.as_nanos() as f64 / packets as f64;
@@ -70,7 +101,7 @@ fn main() {
     }
 }
 
-fn measure(codecs: [Codec; 2], forked: bool) -> (u64, u64, Duration) {
+fn measure(codecs: [Codec; 2], forked: Option<Shape>) -> (u64, u64, Duration) {
     let epoch = Instant::now();
     let mut shard = Shard::new(ShardConfig::new(epoch, 0));
     let mut sink = Nowhere::default();
@@ -80,11 +111,11 @@ fn measure(codecs: [Codec; 2], forked: bool) -> (u64, u64, Duration) {
     for call in 0..CALLS {
         let (leg, other) = (LegId(2 * call), LegId(2 * call + 1));
         shard.command(epoch, Command::Bridge { leg, other }, &mut sink);
-        if forked {
-            fork(&mut shard, epoch, leg, call, &mut sink);
+        if let Some(shape) = forked {
+            fork(&mut shard, epoch, leg, call, shape, &mut sink);
         }
     }
-    let mut text = Vec::with_capacity(4096);
+    let mut text = Vec::with_capacity(32 * 1024);
     let (mut packets, mut frames) = (0, 0);
     let mut spent = Duration::ZERO;
     for tick in 0..SECONDS * 50 {
@@ -155,12 +186,13 @@ fn open(shard: &mut Shard, now: Instant, leg: u64, codec: Codec, sink: &mut Nowh
     shard.command(now, Command::Configure { leg, media }, sink);
 }
 
-fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, sink: &mut Nowhere) {
+fn fork(shard: &mut Shard, now: Instant, leg: LegId, call: u64, shape: Shape, sink: &mut Nowhere) {
     let target = ForkTarget {
         stream_sid: format!("MZ{call:032x}"),
         call_sid: format!("CA{call:032x}"),
         account_sid: format!("AC{call:032x}"),
         tracks: Track::ALL.to_vec(),
+        shape,
         ..ForkTarget::default()
     };
     let fork = ForkId(call);
