@@ -292,6 +292,9 @@ impl Peer {
             totals.streams += u64::from(self.heard.sequence == 0);
             return;
         }
+        if event == b"start" && self.heard.sequence > 0 {
+            return; // said again, as it was, to a receiver that was gone meanwhile
+        }
         let sequence = number(field(text, b"\"sequenceNumber\":\""));
         if sequence != self.heard.sequence + 1 {
             totals.sequence_errors += 1;
