@@ -66,10 +66,11 @@ def tls(options: argparse.Namespace) -> ssl.SSLContext:
     if options.certificate:
         return server_tls(options.certificate, options.key)
     folder = Path("certificates")
-    folder.mkdir(exist_ok=True)
-    authority = make_authority(folder)
-    print(f"made-up authority for localhost, good for two days: {authority.ca_file}", flush=True)
-    return authority.server_context()
+    if not (folder / "server.pem").exists():  # the next start must be the one that is trusted already
+        folder.mkdir(exist_ok=True)
+        authority = make_authority(folder)
+        print(f"made-up authority for localhost, good for two days: {authority.ca_file}", flush=True)
+    return server_tls(folder / "server.pem", folder / "server.key")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from .stream_url import URL_MALFORMED, StreamUrl
 
 CONNECTOR_UNKNOWN = 31940
 TRACK_INVALID = 31941
+# An unknown or taken name, too many tracks: the call's own doing, and no more than a warning. What else
+# is refused could never have worked, and is an error.
+WARNED_OF = frozenset({20404, 20409, TRACK_INVALID})
 MAX_PARAMETER = 500  # characters of key and value together, exclusive
 
 TRACKS: Mapping[str, tuple[Track, ...]] = MappingProxyType(

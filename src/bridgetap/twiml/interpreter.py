@@ -25,6 +25,7 @@ from bridgetap.flow.events import (
     PlayEnded,
     StreamRefused,
 )
+from bridgetap.flow.stream_rules import WARNED_OF
 
 from . import verbs
 from .asking import Asked, Asker, numbered
@@ -50,7 +51,6 @@ MAX_DOCUMENTS = 1000
 TOO_MANY_DOCUMENTS = 11215
 RETRIEVAL_FAILED = 11200
 HUNG_UP = "hung up by the document"
-REFUSED_QUIETLY = (20404, 20409, 31941)  # an unknown or taken name, too many tracks: no more than a warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,8 +300,7 @@ class TwimlExecution:
             self._run()
 
     def _refused(self, verb: verbs.Verb, event: StreamRefused) -> None:
-        quiet = event.code in REFUSED_QUIETLY
-        self._log("warning" if quiet else "error", event.code, verb.place, event.message)
+        self._log("warning" if event.code in WARNED_OF else "error", event.code, verb.place, event.message)
 
     def _gathered(self, verb: verbs.Gather, event: GatherEnded) -> bool:
         """With input to its action; without, on with the next verb."""

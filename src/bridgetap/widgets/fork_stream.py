@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bridgetap.flow.events import Event, StreamCreated, StreamRefused, StreamStopped
 from bridgetap.flow.option_properties import OptionTemplate, option_templates
 from bridgetap.flow.properties import Pair, Properties
-from bridgetap.flow.stream_rules import Parameter, Places, StreamFields, judge
+from bridgetap.flow.stream_rules import WARNED_OF, Parameter, Places, StreamFields, judge
 from bridgetap.flow.template import Template
 from bridgetap.flow.widget import Ask, Done, Transition, Turn, Visit, WidgetType
 
@@ -46,7 +46,7 @@ class ForkStream:
             case StreamCreated() | StreamStopped():
                 return _next()
             case StreamRefused():
-                visit.log("warning", event.code, event.message)
+                visit.log("warning" if event.code in WARNED_OF else "error", event.code, event.message)
                 return _next()
             case _:
                 return None
