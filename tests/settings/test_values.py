@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridgetap.settings import HostPort, ListenAddress, normalise_number
@@ -65,6 +65,8 @@ def test_numbers_written_differently_are_one(written: str, number: str) -> None:
 
 
 @given(st.text(max_size=30))
+@example(": @")
+@example("sip: tel:+15551230000")
 def test_a_normalised_number_stays_as_it_is(text: str) -> None:
     once = normalise_number(text)
     assert normalise_number(once) == once

@@ -8,6 +8,7 @@ ANY = Number("*")
 
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
+_SCHEME = re.compile(r"\A(?:tel|sips?):")
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIALLABLE = re.compile(r"\+?[0-9*#]+")
 _INTERNATIONAL = re.compile(r"00[1-9][0-9]{6,14}")
@@ -19,10 +20,10 @@ def normalise_number(text: str) -> Number:
     `+1 (555) 123-0000`, `0015551230000` and `tel:+15551230000` are all `+15551230000`. A number
     without a country stays as dialled: which country is meant nobody here can know.
     """
-    bare = text.strip()
-    for prefix in ("tel:", "sips:", "sip:"):
-        bare = bare.removeprefix(prefix)
-    bare = bare.split(";", 1)[0].split("@", 1)[0]
+    bare, before = text.strip(), None
+    while bare != before:
+        bare, before = _SCHEME.sub("", bare).strip(), bare
+    bare = bare.split(";", 1)[0].split("@", 1)[0].strip()
     digits = _SEPARATORS.sub("", bare)
     if _INTERNATIONAL.fullmatch(digits):
         return Number("+" + digits[2:])
