@@ -5,6 +5,7 @@ import itertools
 import json
 import socket
 import sys
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,8 +64,49 @@ class Receiver:
                 continue  # cut short by the kill
         return found
 
+    def messages(self) -> int:
+        """How many it has kept."""
+        return len(self.lines())
+
+    def is_complete(self) -> bool:
+        """Whether it has had the stream's `stop`."""
+        return bool(lines := self.lines()) and lines[-1]["event"] == "stop"
+
     def media(self, track: str) -> list[dict[str, Any]]:
         return [line for line in self.lines() if line["event"] == "media" and line["media"]["track"] == track]
+
+
+@dataclass
+class KitReceiver(Receiver):
+    """The stereo recorder of the examples: `bridgetap.receiver`, which keeps its place in a folder."""
+
+    @contextmanager
+    def run(self) -> Iterator[Running]:
+        certificate, key = map(str, self.certificate)
+        command = [sys.executable, str(ROOT / "examples" / "record_stereo.py"), "--port", str(self.port)]
+        command += ["--folder", str(self.recordings), "--certificate", certificate, "--key", key]
+        with running(command, self.folder / f"{self.name}.log", cwd=self.folder) as program:
+            program.wait_for(self._listens, "a listening recorder")
+            yield program
+
+    @property
+    def recordings(self) -> Path:
+        return self.folder / self.name
+
+    def messages(self) -> int:
+        """By the length of its file: a frame of each track is 640 bytes."""
+        return sum(path.stat().st_size // 640 * 2 for path in self.recordings.glob("*.wav"))
+
+    def is_complete(self) -> bool:
+        log = self.folder / f"{self.name}.log"
+        return log.exists() and ": complete," in log.read_text()
+
+    def samples(self) -> tuple[int, bytes]:
+        """Bytes of a frame of both tracks, and all of them."""
+        (path,) = self.recordings.glob("*.wav")
+        with wave.open(str(path)) as wav:
+            assert wav.getnchannels() == 2
+            return 160 * wav.getsampwidth() * 2, wav.readframes(wav.getnframes())
 
 
 def flow(callee: int, receiver: Receiver, control: Receiver) -> dict[str, Any]:
@@ -101,7 +143,7 @@ async def call_with_an_outage(
                         caller.speak(answer.rtp_port(), tone(CALLER_HZ, seconds)),
                         callee.speak(invite.rtp_port(), tone(CALLEE_HZ, seconds)),
                     )
-                    await asyncio.to_thread(first.wait_for, lambda: len(receiver.lines()) > 300, "three seconds")
+                    await asyncio.to_thread(first.wait_for, lambda: receiver.messages() > 300, "three seconds")
                     first.process.kill()
                     first.process.wait()
                 await asyncio.sleep(down_s)
@@ -111,18 +153,14 @@ async def call_with_an_outage(
                     assert (await callee.final()).status == 200
                     row = await asyncio.to_thread(ended, server)
                     # What the kernel has acknowledged the receiver may still have to read.
-                    await asyncio.to_thread(second.wait_for, lambda: stopped(receiver), "the stream's stop")
-                    await asyncio.to_thread(second.wait_for, lambda: stopped(control), "the control's stop")
+                    await asyncio.to_thread(second.wait_for, receiver.is_complete, "the stream's stop")
+                    await asyncio.to_thread(second.wait_for, control.is_complete, "the control's stop")
                     return row
 
 
 def ended(server: Server) -> dict[str, Any]:
     server.program.wait_for(lambda: all(row["ended_ns"] for row in server.rows("streams")), "the streams' ends")
     return next(row for row in server.rows("streams") if row["name"] == "tap")
-
-
-def stopped(receiver: Receiver) -> bool:
-    return bool(lines := receiver.lines()) and lines[-1]["event"] == "stop"
 
 
 @pytest.fixture
@@ -140,7 +178,7 @@ def payloads(receiver: Receiver, track: str) -> list[str]:
     return list(found.values())
 
 
-def aligned(one: list[str], other: list[str]) -> bool:
+def aligned(one: list[str] | list[bytes], other: list[str] | list[bytes]) -> bool:
     """Whether both heard the same, where the forks began and ended within a few chunks of each other."""
     for skip in range(6):
         for left, right in ((one[skip:], other), (one, other[skip:])):
@@ -167,6 +205,20 @@ async def test_killed_for_five_seconds_nothing_is_lost(
     assert row["end_reason"] in ("stopped", "call-ended")
     assert row["reconnects"] == 1
     assert (row["ms_dropped"], row["ms_missing"]) == (0, 0)
+
+
+async def test_the_receiver_kit_is_killed_and_its_recording_is_whole(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
+) -> None:
+    receiver, control = (KitReceiver(free_port(), tmp_path, name, localhost) for name in ("tap", "control"))
+    row = await call_with_an_outage(tmp_path, authority, receiver, control, down_s=5, options="resume = true")
+    assert (row["reconnects"], row["ms_dropped"], row["ms_missing"]) == (1, 0, 0)
+    heard = []
+    for recorder in (receiver, control):
+        size, samples = recorder.samples()
+        heard.append([samples[at : at + size] for at in range(0, len(samples), size)])
+    assert len(heard[0]) > 500
+    assert aligned(*heard), "the recording differs from the control's"
 
 
 async def test_a_receiver_that_knows_nothing_of_it_misses_nothing(

@@ -88,6 +88,8 @@ pub struct Kept {
     next: u64,
     /// The last that the receiver knows of: handed over, kept, or named in a gap.
     told: u64,
+    /// The last that any receiver was told of: it can say that it has that, and no later one.
+    known: u64,
     /// The last ever handed over, and its time.
     sent: u64,
     sent_clock_ms: u64,
@@ -111,6 +113,7 @@ impl Kept {
             gone: VecDeque::new(),
             next: first,
             told: first - 1,
+            known: first - 1,
             sent: first - 1,
             sent_clock_ms: 0,
             overlap_ms: how.overlap_ms.into(),
@@ -233,6 +236,7 @@ impl Kept {
     /// The gap was handed over.
     pub fn gap_told(&mut self) {
         self.told = self.next - 1;
+        self.known = self.known.max(self.told);
     }
 
     /// Append the next message.
@@ -256,6 +260,7 @@ impl Kept {
         entry.sent = true;
         entry.passed = false;
         self.told = self.next;
+        self.known = self.known.max(self.told);
         if self.next > self.sent {
             self.sent = self.next;
             self.sent_clock_ms = handed.message.clock_ms;
@@ -270,7 +275,7 @@ impl Kept {
     pub fn rewind(&mut self, kept: Option<u64>, unsent_ms: u64) -> u64 {
         match kept {
             Some(kept) => {
-                self.told = kept.min(self.sent).max(1);
+                self.told = kept.min(self.known).max(1);
                 self.next = (self.told + 1).max(self.first);
             }
             None => {

@@ -136,6 +136,17 @@ fn what_was_passed_over_and_then_sent_after_all_is_not_lost() {
     assert_eq!(out, b"message 3");
 }
 
+#[test]
+fn a_receiver_that_kept_a_gap_is_not_sent_what_was_in_it() {
+    let mut kept = Kept::new(2, HOW);
+    push_all(&mut kept, 0..16);
+    kept.pass_over(0);
+    assert_eq!(pull(&mut kept), ["gap 2-17"]);
+    kept.rewind(Some(17), 0);
+    push(&mut kept, 16);
+    assert_eq!(pull(&mut kept), ["message 18"]);
+}
+
 proptest! {
     /// Whatever happens: no number comes twice on a connection or is left out, but for gaps.
     #[test]
