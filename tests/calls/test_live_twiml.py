@@ -243,7 +243,7 @@ async def test_a_flow_is_taken_over_and_its_stream_goes_on(tmp_path: Path) -> No
             tmp_path,
             lambda _: [
                 fork(then="two", stream_url=f"wss://127.0.0.1:{receiver.port}/"),
-                state("two", "say-play", {"audioComplete": None}, play=f"{web.url}/tone.wav", loop="0"),
+                state("two", "say-play", {"audioComplete": None}, play=f"{web.url}/tone.wav", loop=99),
             ],
         ) as stage,
     ):
