@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 use crate::clock::CHUNK_I;
 
 const EVERY: Duration = Duration::from_millis(500);
-/// Beyond this a source is off by more than half a chunk, and nearer its place one chunk on: two
-/// tracks are then never more than a chunk apart, but for what lies between the two decisions.
-const OFF: i64 = CHUNK_I / 2 + 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slip {
@@ -49,9 +46,9 @@ impl Drift {
         self.since = now;
         self.least = None;
         self.lateness = least.clamp(0, CHUNK_I);
-        if least > OFF {
+        if least > CHUNK_I {
             Some(Slip::Insert)
-        } else if least < -OFF {
+        } else if least < -CHUNK_I {
             Some(Slip::Drop)
         } else {
             None

@@ -190,10 +190,10 @@ fn an_hour_of_loss_noise_pauses_and_drift_leaves_no_hole_and_no_track_behind() {
         }
     }
     assert!(both > SECONDS * 6 / 10, "{both} seconds heard on both");
-    // Each track is put right by a packet once it is more than half a packet off the call's clock:
-    // however long the call, two of them are within one packet of each other.
-    assert!(off <= 160 + 32, "{off} samples off the call's clock");
-    assert!(apart <= 160, "the tracks are {apart} samples apart");
+    // Each track is put right by a packet once it is a packet off the call's clock: clocks that run
+    // apart may so be two packets from each other, and never more, however long the call.
+    assert!(off <= 160 + 80 + 32, "{off} samples off the call's clock");
+    assert!(apart <= 2 * 160, "the tracks are {apart} samples apart");
 }
 
 /// Look at what was sent since the last time, and forget it.
