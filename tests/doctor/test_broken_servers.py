@@ -258,7 +258,9 @@ def hang_up(number: int, last: bytes = b"", *, reset: bool = False) -> Callable[
         if at == number:
             connection.writer.write(last)
             if reset:
-                await bad_servers.reset(asyncio.StreamReader(), connection.writer)
+                heard = asyncio.StreamReader()
+                heard.feed_eof()
+                await bad_servers.reset(heard, connection.writer)
             raise ConnectionError
 
     return act

@@ -20,8 +20,9 @@ async def hold(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
     await asyncio.sleep(3600)
 
 
-async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Accept and send RST."""
+    await reader.read(1)  # behind TCP, so that it is always TLS that is cut off
     raw: socket.socket = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
