@@ -4,12 +4,13 @@
 says when the far end answered or left; nothing here ever waits for a far end.
 """
 
-from .call_streams import CallStreams, StreamParts, Streams
+from .call_streams import CallStreams, Streams
 from .callbacks import LastWords
 from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamNews
+from .parts import StreamParts
 from .policy import StreamPolicy, StreamServer, UrlPattern
 from .ports import Notifier, StreamRecords
 from .websocket import handshake_headers

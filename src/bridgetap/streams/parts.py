@@ -1,0 +1,28 @@
+"""What every stream is made with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridgetap.clock import Clock
+from bridgetap.engine import Core
+from bridgetap.ids import AccountSid
+
+from .policy import StreamPolicy
+from .ports import Callbacks, Notifier, Sealed, StreamRecords
+from .websocket import Sign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamParts:
+    """The server around a stream."""
+
+    core: Core
+    records: StreamRecords
+    notifier: Notifier
+    callbacks: Callbacks
+    sealed: Sealed
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    sign: Sign
+    account_sid: AccountSid
+    policy: StreamPolicy
