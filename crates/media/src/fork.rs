@@ -5,6 +5,7 @@
 
 mod again;
 mod aside;
+mod composing;
 mod ending;
 mod json;
 mod kept;
@@ -26,9 +27,10 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use self::aside::{Aside, News, Waiting};
-use self::kept::{Kept, Message};
+use self::composing::Composed;
+use self::kept::Kept;
 use self::lag::LagWatch;
-use self::messages::{CONNECTED, Media, Messages};
+use self::messages::{CONNECTED, Messages};
 use self::reader::Reader;
 pub use self::reader::Rings;
 use self::redial::Redial;
@@ -38,7 +40,7 @@ use self::shaper::Shaper;
 use self::talking::Talking;
 use self::totals::Totals;
 pub use self::wire::{Failure, ForkDial, ForkFrame, RemoteClose};
-use crate::clock::{CHUNK_MS, CallClock, PER_MS};
+use crate::clock::CallClock;
 use crate::config::Track;
 use crate::event::{EndReason, MediaEvent};
 use crate::ids::{ForkId, LegId};
@@ -120,14 +122,6 @@ enum Stage {
     },
     /// `ForkEnded` was told.
     Over,
-}
-
-/// One message, as it was appended.
-#[derive(Debug, Clone, Copy)]
-struct Composed {
-    message: Message,
-    /// Chunks of all tracks, for the totals.
-    chunks: u64,
 }
 
 /// No further audio is taken.
@@ -341,101 +335,6 @@ impl Fork {
             self.hold = None;
         }
         frame
-    }
-
-    /// Append the oldest that was not composed yet, under the next number.
-    fn compose(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
-        if let Some(composed) = self.next_aside(rings, out) {
-            return Some(composed);
-        }
-        let before = out.len();
-        let composed = match self.shaper {
-            Some(_) => self.next_shaped(rings, out),
-            None => self.next_plain(rings, out),
-        };
-        if composed.is_some() {
-            self.message_len = out.len() - before;
-        }
-        composed
-    }
-
-    fn account(&mut self, now: Instant, composed: &Composed) {
-        if composed.chunks > 0 {
-            self.totals.sent(composed.chunks, composed.message.repaired);
-            self.note_latency(now, composed.message.arrived);
-        }
-    }
-
-    fn next_aside(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
-        let audio_ms = self.reader.next_index(rings).map(|index| index * CHUNK_MS);
-        let aside = self.asides.next(audio_ms)?;
-        self.sequence += 1;
-        let wall_ms = self.wall_ms(aside.at_ms);
-        match &aside.news {
-            News::Key(key) => self.messages.key(out, self.sequence, *key, wall_ms),
-            News::Told { event, body } => {
-                let timestamp_ms = aside.at_ms.saturating_sub(self.origin_ms);
-                self.messages
-                    .told(out, self.sequence, event, body, timestamp_ms, wall_ms);
-            }
-        }
-        Some(Composed {
-            message: Message {
-                frame: ForkFrame::Event,
-                chunks: [0, 0],
-                clock_ms: aside.at_ms,
-                arrived: None,
-                repaired: 0,
-            },
-            chunks: 0,
-        })
-    }
-
-    /// The wall clock at a time of the call's, where the stream wants it.
-    fn wall_ms(&self, clock_ms: u64) -> Option<u64> {
-        let position = i64::try_from(clock_ms).unwrap_or(i64::MAX / 8) * PER_MS;
-        Some(
-            self.shape
-                .wall_clock?
-                .unix_ms(self.clock?.instant(position)),
-        )
-    }
-
-    fn next_plain(&mut self, rings: &Rings, out: &mut Vec<u8>) -> Option<Composed> {
-        let (track, chunk, frame) = self.reader.next(rings)?;
-        self.sequence += 1;
-        let clock_ms = (frame.index + 1) * CHUNK_MS;
-        self.messages.media(
-            out,
-            &Media {
-                sequence: self.sequence,
-                track,
-                chunk,
-                timestamp_ms: clock_ms.saturating_sub(self.origin_ms),
-                payload: &frame.payload,
-            },
-        );
-        let mut chunks = [0, 0];
-        chunks[track as usize] = 1;
-        Some(Composed {
-            message: Message {
-                frame: ForkFrame::Media,
-                chunks,
-                clock_ms,
-                arrived: frame.arrived,
-                repaired: frame.filled.into(),
-            },
-            chunks: 1,
-        })
-    }
-
-    /// What waited for the far server to answer says nothing about us.
-    fn note_latency(&mut self, now: Instant, arrived: Option<Instant>) {
-        if let (Some(arrived), Some(opened)) = (arrived, self.opened)
-            && arrived >= opened
-        {
-            self.totals.took(now.saturating_duration_since(arrived));
-        }
     }
 
     fn tell_ready(&mut self, sink: &mut impl Sink) {
