@@ -85,7 +85,7 @@ async def served(folder: Path, *options: str) -> AsyncIterator[Served]:
     assert process.stdout is not None
     server = Served(process, [])
     try:
-        async with asyncio.timeout(60):  # a bound, not a promise: a busy machine imports slowly
+        async with asyncio.timeout(20):
             while not any(line.startswith("account") for line in server.printed):
                 line = (await process.stdout.readline()).decode()
                 assert line, (folder / "server.log").read_text()

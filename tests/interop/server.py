@@ -176,5 +176,5 @@ number = "{number}"
     command = [sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml")]
     with running(command, folder / "server.log", cwd=folder) as program:
         server = Server(program, folder, host, sip_port, tls_port, http_port)
-        program.wait_for(server.ready, "readiness", within_s=60)
+        program.wait_for(server.ready, "readiness")
         yield server
