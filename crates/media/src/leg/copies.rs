@@ -9,7 +9,7 @@ use super::{Leg, Scratch};
 use crate::clock::CHUNK;
 use crate::config::{Codec, Track};
 use crate::ids::LegId;
-use crate::rtp::{HEADER_LEN, write_header};
+use crate::rtp::HEADER_LEN;
 use crate::sink::Sink;
 use crate::timeline::Chunk;
 use crate::transcode::Audio;
@@ -124,28 +124,16 @@ impl Leg {
             return;
         };
         let follows = copied.next.replace(said.index + 1) == Some(said.index);
-        let (codec, payload_type) = (agreed.media.codec, agreed.media.payload_type);
-        let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
-            return;
-        };
+        let codec = agreed.media.codec;
         let audio = Audio {
             codec: Codec::Pcmu,
             payload: &said.ulaw,
             ulaw: Some(&said.ulaw),
             narrow: None,
         };
-        let Some(length) = self.mouth.encode(codec, &audio, body).map(<[u8]>::len) else {
-            return;
-        };
-        let header = self
-            .out
-            .own_audio(now, payload_type, length as u32, follows);
-        write_header(head, &header);
-        sink.send_rtp(
-            self.id,
-            to,
-            scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
-        );
-        self.out.count(length);
+        let body = scratch.out.get_mut(HEADER_LEN..).unwrap_or_default();
+        if let Some(length) = self.mouth.encode(codec, &audio, body).map(<[u8]>::len) {
+            self.send_own(now, to, length, follows, &mut scratch.out, sink);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes out on a leg: the other party, prompts and keys, as one RTP stream.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::agreed::Kind;
@@ -109,7 +110,7 @@ impl Leg {
     /// The header goes right before the payload, over what was the old one.
     fn send_in_place(
         &mut self,
-        to: std::net::SocketAddr,
+        to: SocketAddr,
         header: &Header,
         datagram: &mut [u8],
         start: usize,
@@ -269,11 +270,7 @@ impl Leg {
             self.out.break_off();
             return;
         };
-        let (codec, payload_type, event_type) = (
-            agreed.media.codec,
-            agreed.media.payload_type,
-            agreed.media.telephone_event,
-        );
+        let (codec, event_type) = (agreed.media.codec, agreed.media.telephone_event);
         let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
             return;
         };
@@ -315,16 +312,9 @@ impl Leg {
             };
             self.mouth.encode(codec, &audio, body);
         }
-        let header = self
-            .out
-            .own_audio(now, payload_type, length as u32, follows);
-        write_header(head, &header);
-        sink.send_rtp(
-            self.id,
-            to,
-            scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
-        );
-        self.out.count(length);
+        let Some(header) = self.send_own(now, to, length, follows, &mut scratch.out, sink) else {
+            return;
+        };
         if let Some(energy) = Energy::of(Codec::Pcmu, ulaw) {
             self.meters[Track::Outbound as usize].add(energy);
         }
@@ -334,5 +324,26 @@ impl Leg {
             audio: ulaw,
         };
         self.taps.push(now, Track::Outbound, piece, sink);
+    }
+
+    /// Send a packet of our own audio: `length` bytes that stand behind the place of the header.
+    pub(super) fn send_own(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        length: usize,
+        follows: bool,
+        packet: &mut [u8],
+        sink: &mut impl Sink,
+    ) -> Option<Header> {
+        let payload_type = self.agreed.as_ref()?.media.payload_type;
+        let packet = packet.get_mut(..HEADER_LEN + length)?;
+        let header = self
+            .out
+            .own_audio(now, payload_type, length as u32, follows);
+        write_header(packet.first_chunk_mut()?, &header);
+        sink.send_rtp(self.id, to, packet);
+        self.out.count(length);
+        Some(header)
     }
 }
