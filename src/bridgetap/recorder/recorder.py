@@ -6,10 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from bridgetap.engine import Admission, Core, Inbox, IncomingCall, MediaConfig, SipConfig
 
 from .conduct import Conduct
 from .recording import Recording, Session
+
+log = structlog.get_logger(__name__)
 
 ANYBODY = (Admission(network="0.0.0.0/0", trunk="anybody"), Admission(network="::/0", trunk="anybody"))
 
@@ -75,8 +79,15 @@ class Recorder:
         """Run every recording that comes."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                session = await self._waiting.get()
-                tasks.create_task(session.run())
+                tasks.create_task(self._run(await self._waiting.get()))
+
+    async def _run(self, session: Session) -> None:
+        """The root of a recording: what goes wrong with it ends no other."""
+        try:
+            await session.run()
+        except Exception as error:
+            log.exception("recorder.recording_failed", call_id=session.recording.call_id)
+            session.recording.faults.append(f"the recorder itself failed: {error}")
 
     def _take(self, invite: IncomingCall) -> None:
         number = len(self.recordings)

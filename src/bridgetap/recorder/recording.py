@@ -18,7 +18,6 @@ from bridgetap.engine import (
     LegHandle,
     LegStats,
     RecordEnded,
-    ReofferAnswered,
     ReofferReceived,
 )
 from bridgetap.engine.events import LegEvent
@@ -48,7 +47,10 @@ class Track:
     wav: Path
     leg: LegHandle
     stats: LegStats | None = None  # once it is over
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def closed(self) -> bool:
+        return self.stats is not None
 
 
 @dataclass(slots=True)
@@ -83,22 +85,31 @@ class Session:
         core.hear_dialog(invite.dialog, self._inbox.put)
 
     async def run(self) -> None:
-        """Until its last word. Its legs are closed whatever happens."""
+        """Until its last word. Whatever happens, its dialog is over and its legs are closed then."""
         try:
             if self._begin():
                 async with asyncio.TaskGroup() as tasks:
                     plans = tasks.create_task(self._misbehave())
-                    await self._talk()
+                    while self.recording.end is None:
+                        self._heard(await self._inbox.get())
                     plans.cancel()
         finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        """Say goodbye, unless they did, and hear the legs out."""
+        if self.recording.end is None:
+            self._core.sip.hang_up(self._dialog)
+        for track in self.recording.tracks:
+            track.leg.close()
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                while not all(track.closed for track in self.recording.tracks):
+                    self._heard(await self._inbox.get())
+        except TimeoutError:
             for track in self.recording.tracks:
-                track.leg.close()
-            try:
-                async with asyncio.timeout(CLOSE_WITHIN_S):
-                    for track in self.recording.tracks:
-                        await track.closed.wait()
-            except TimeoutError:
-                pass  # the core is gone
+                self._core.drop_leg(track.leg.id)
+        finally:
             self.recording.done.set()
 
     # -- the INVITE --
@@ -171,40 +182,21 @@ class Session:
 
     # -- afterwards --
 
-    async def _talk(self) -> None:
-        while True:
-            event = await self._inbox.get()
-            match event:
-                case CallEnded():
-                    self.recording.end = event
-                    for track in self.recording.tracks:
-                        track.leg.close()
-                    await self._hear_out()
-                    return
-                case CallAcked():
-                    self.recording.acknowledged = True
-                    if event.body:  # the answer to an offer of ours: there is none here
-                        self.recording.faults.append("an ACK with a body that nobody asked for")
-                case ReofferReceived():
-                    self._reoffered(event)
-                case ReofferAnswered():
-                    pass
-                case _:
-                    self._heard_leg(event)
-
-    async def _hear_out(self) -> None:
-        """The legs' last words."""
-        while not all(track.closed.is_set() for track in self.recording.tracks):
-            self._heard_leg(await self._inbox.get())
-
-    def _heard_leg(self, event: DialogEvent | LegEvent) -> None:
+    def _heard(self, event: DialogEvent | LegEvent) -> None:
         match event:
+            case CallEnded():
+                self.recording.end = event
+            case CallAcked():
+                self.recording.acknowledged = True
+                if event.body:  # the answer to an offer of ours: there is none here
+                    self.recording.faults.append("an ACK with a body that nobody asked for")
+            case ReofferReceived():
+                self._reoffered(event)
             case RecordEnded() if event.error:
                 self.recording.faults.append(f"{event.path}: {event.error}")
             case LegClosed():
                 track = next(track for track in self.recording.tracks if track.leg.id == event.leg)
                 track.stats = event.stats
-                track.closed.set()
             case _:
                 pass
 
