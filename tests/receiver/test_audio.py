@@ -1,5 +1,6 @@
 """Samples: coding, levels, gapless audio, WAV files."""
 
+import struct
 import wave
 from array import array
 from collections.abc import Iterator
@@ -24,7 +25,6 @@ from bridgetap.receiver import (
     resample_double,
 )
 from bridgetap.receiver.audio import AudioFrames
-from bridgetap.receiver.placing import MAX_AHEAD_S
 
 # ITU-T G.711 table 2a: the ends of every segment, positive half, on the 16-bit scale.
 G711 = {0xFF: 0, 0xF0: 120, 0xEF: 132, 0xE0: 372, 0xDF: 396, 0xD0: 876, 0xCF: 924, 0xC0: 1884, 0xBF: 1980}
@@ -229,6 +229,42 @@ def test_each_track_s_file_can_be_gone_on_with_too(tmp_path: Path) -> None:
     assert read(tmp_path / "x-inbound.wav") == (1, [[32124] * 20])
 
 
+SIX_MINUTES = 18_000  # chunks; more than a sender may jump ahead by
+
+
+@pytest.mark.parametrize("writer", ["one file", "a file a track"])
+def test_a_recording_of_more_than_five_minutes_is_gone_on_with_behind_its_end(tmp_path: Path, writer: str) -> None:
+    def again() -> StereoWav | TrackWavs:
+        if writer == "one file":
+            return StereoWav(tmp_path / "x-inbound.wav", resume=True)
+        return TrackWavs(tmp_path, "x", resume=True)
+
+    with again() as wav:
+        for chunk in (1, SIX_MINUTES // 2, SIX_MINUTES - 1, SIX_MINUTES):
+            wav.write(media("inbound", chunk, 0x80))
+            wav.write(media("outbound", 1, 0x80))
+    with again() as wav:
+        wav.write(media("outbound", SIX_MINUTES + 1, 0x00))  # its own file, where it has one, is short
+        wav.write(media("inbound", SIX_MINUTES + 1, 0x00))
+    inbound = read(tmp_path / "x-inbound.wav")[1]
+    assert [len(channel) for channel in inbound] == [SIX_MINUTES + 1] * len(inbound)
+    assert inbound[0][-3:] == [32124, 32124, -32124]
+    outbound = inbound[-1] if writer == "one file" else read(tmp_path / "x-outbound.wav")[1][0]
+    assert (len(outbound), outbound[-1]) == (SIX_MINUTES + 1, -32124)
+
+
+def test_files_that_were_made_and_never_written_take_the_time_of_their_neighbour(tmp_path: Path) -> None:
+    with TrackWavs(tmp_path, "x") as wavs:
+        wavs.write(media("outbound", 10, 0x00))
+    head = bytearray((tmp_path / "x-outbound.wav").read_bytes()[:60])
+    head[44:52] = struct.pack("<d", float("nan"))  # killed between making the file and knowing its time
+    (tmp_path / "x-inbound.wav").write_bytes(head)
+    for chunk in (12, 14):
+        with TrackWavs(tmp_path, "x", resume=True) as wavs:
+            wavs.write(media("inbound", chunk, 0x80))
+    assert read(tmp_path / "x-inbound.wav") == (1, [[0, 0, 32124, 0, 32124]])
+
+
 def test_what_the_sender_left_out_is_silence_though_its_chunks_are_numbered_on(tmp_path: Path) -> None:
     with StereoWav(tmp_path / "x.wav") as wav:
         for chunk in range(1, 11):
@@ -274,4 +310,4 @@ def test_no_numbering_makes_a_file_without_end(
     with StereoWav(path) as wav:
         for track, chunk in chunks:
             wav.write(media(track, chunk, 0x80))
-    assert path.stat().st_size <= 60 + len(chunks) * (MAX_AHEAD_S * 8000 + 160) * 4  # and sparse
+    assert path.stat().st_size <= 60 + len(chunks) * (300 * 8000 + 160) * 4  # and sparse

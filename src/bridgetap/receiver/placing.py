@@ -28,17 +28,19 @@ class Placed:
 
 
 class Placing:
-    """Takes the media messages of one stream; `base_ms` is the time of sample 0, where it is known.
+    """Takes the media messages of one stream; `base_ms` is the time of sample 0, where it is known, and
+    `heard` how many samples were placed before this program began.
 
     A track's chunks follow each other without looking at their timestamps, which may jitter; when those
     say that more than 30 ms were left out (the sender skipped, because we were slow), they count.
     """
 
-    def __init__(self, media_format: MediaFormat = MULAW, *, base_ms: float | None = None) -> None:
+    def __init__(self, media_format: MediaFormat = MULAW, *, base_ms: float | None = None, heard: int = 0) -> None:
         self._decode = decoder(media_format)
         self._rate = media_format.sample_rate
         self._stereo = media_format.channels == 2
         self.base_ms = base_ms
+        self._heard = heard
         self._next: dict[Track, _Next] = {}
 
     def place(self, media: Media) -> Iterator[Placed]:
@@ -64,8 +66,9 @@ class Placing:
         else:
             at = expected.at + (media.chunk - expected.chunk) * length
             at = by_time if abs(by_time - at) > self._rate * _LEFT_OUT_S else at
-        at = min(at, (expected.furthest if expected else 0) + MAX_AHEAD_S * self._rate)
-        furthest = max(at + length, expected.furthest if expected else 0)
+        furthest = expected.furthest if expected else self._heard
+        at = min(at, furthest + MAX_AHEAD_S * self._rate)
+        furthest = max(at + length, furthest)
         self._next[track] = _Next(chunk=media.chunk + 1, at=at + length, furthest=furthest)
         if at >= 0:
             yield Placed(track=track, at=at, samples=samples)

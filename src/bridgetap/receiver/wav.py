@@ -35,9 +35,11 @@ class TrackWavs:
 
     def write(self, media: Media) -> None:
         if self._placing is None:
-            self._placing = Placing(self._format, base_ms=self._known_base())
+            self._placing = self._begin()
         for placed in self._placing.place(media):
-            self._file(placed.track, self._placing.base_ms or 0.0).put(placed, 0)
+            file = self._file(placed.track)
+            file.begin(self._placing.base_ms or 0.0)
+            file.put(placed, 0)
 
     def close(self) -> None:
         """Finish the files. May be called twice."""
@@ -53,19 +55,20 @@ class TrackWavs:
     def _path(self, track: Track) -> Path:
         return self._folder / f"{self._stem}-{track}.wav"
 
-    def _known_base(self) -> float | None:
-        for track in _CHANNELS:
-            if self._resume and self._path(track).exists():
-                file = self._files[track] = _File(self._path(track), 1, self._format.sample_rate, resume=True)
-                self.paths[track] = self._path(track)
-                return file.base_ms
-        return None
+    def _begin(self) -> Placing:
+        """Where the files that are there end, and on whose time they began; all of them began on the same."""
+        there = [self._file(track) for track in _CHANNELS if self._resume and self._path(track).exists()]
+        return Placing(
+            self._format,
+            base_ms=next((file.base_ms for file in there if file.base_ms is not None), None),
+            heard=max((file.frames for file in there), default=0),
+        )
 
-    def _file(self, track: Track, base_ms: float) -> "_File":
+    def _file(self, track: Track) -> "_File":
         if track not in self._files:
-            path = self.paths[track] = self._path(track)
-            file = self._files[track] = _File(path, 1, self._format.sample_rate, resume=self._resume)
-            file.begin(base_ms)
+            path = self._path(track)
+            self._files[track] = _File(path, 1, self._format.sample_rate, resume=self._resume)
+            self.paths[track] = path
         return self._files[track]
 
 
@@ -74,7 +77,7 @@ class StereoWav:
 
     def __init__(self, path: Path, *, media_format: MediaFormat = MULAW, resume: bool = False) -> None:
         self._file = _File(path, 2, media_format.sample_rate, resume=resume)
-        self._placing = Placing(media_format, base_ms=self._file.base_ms)
+        self._placing = Placing(media_format, base_ms=self._file.base_ms, heard=self._file.frames)
         self.path = path
 
     def write(self, media: Media) -> None:
@@ -111,9 +114,9 @@ class _File:
             except InvalidInput:
                 self._file.close()
                 raise
-            self._frames = (self._file.seek(0, SEEK_END) - _HEAD) // (2 * channels)
+            self.frames = (self._file.seek(0, SEEK_END) - _HEAD) // (2 * channels)
         else:
-            self._frames = 0
+            self.frames = 0
             self._write_head()
 
     def begin(self, base_ms: float) -> None:
@@ -133,7 +136,7 @@ class _File:
             both[2 * channel + 1 :: 4] = placed.samples[1::2]
             self._file.seek(place)
             self._file.write(both)
-        self._frames = max(self._frames, placed.end)
+        self.frames = max(self.frames, placed.end)
         self._since_header += 1
         if self._since_header >= _HEADER_EVERY:
             self._write_head()
@@ -145,7 +148,7 @@ class _File:
 
     def _write_head(self) -> None:
         self._since_header = 0
-        size = min(self._frames * 2 * self._channels, 0xFFFF_FFFF - _HEAD)
+        size = min(self.frames * 2 * self._channels, 0xFFFF_FFFF - _HEAD)
         step = 2 * self._channels
         base = float("nan") if self.base_ms is None else self.base_ms
         head = (
