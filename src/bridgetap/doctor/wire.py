@@ -32,6 +32,7 @@ class Wire:
         """Raises `ssl.SSLError` (what we refuse or were told), `Gone` and `OSError`."""
         loop = asyncio.get_running_loop()
         while True:
+            await _others_turn()
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -90,6 +91,7 @@ class Wire:
         """Some plain bytes. Raises `Gone`."""
         loop = asyncio.get_running_loop()
         while True:
+            await _others_turn()
             try:
                 data = self._tls.read(_CHUNK)
             except ssl.SSLWantReadError:
@@ -143,3 +145,8 @@ class Wire:
                     self._unsent.clear()
                     return
                 del self._unsent[: len(part)]
+
+
+async def _others_turn() -> None:
+    """Where a server sends without end there is always something to read: nothing else here would ever wait."""
+    await asyncio.sleep(0)
