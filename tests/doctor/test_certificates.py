@@ -73,6 +73,12 @@ OTHER = made("Another Root", ca=True)
 MIDDLE = made("Example Intermediate", ROOT, ca=True)
 OWN = made("localhost", names=[HOST], ca=True)
 PLAIN_OWN = made("localhost", names=[HOST], ca=False)
+CROSS = made("Example Intermediate", OTHER, ca=True, key=MIDDLE[1], days=(-90, -1))
+EXPIRED = made("Somebody", ca=True, days=(-90, -1))
+SIGNED = made("a", ROOT, names=[HOST])
+# One number of an identifier changed: P-256 to a curve, ECDSA with SHA-256 to a signature, that there is not.
+RARE_CURVE = der(SIGNED)[0].replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d030177"))
+RARE_SIGNATURE = der(SIGNED)[0].replace(bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040309"))
 CA_ISSUERS = "http://example.com/intermediate.crt"
 
 CASES: list[tuple[str, list[bytes], list[bytes], set[str], str]] = [
@@ -125,6 +131,42 @@ CASES: list[tuple[str, list[bytes], list[bytes], set[str], str]] = [
         {"tls.expired", "tls.wrong-name", "tls.unknown-issuer"},
         "expired",
     ),
+    (
+        "an expired cross-signature beside the way to the root",
+        der(made("a", MIDDLE, names=[HOST]), CROSS, MIDDLE),
+        der(ROOT),
+        set(),
+        "",
+    ),
+    ("an expired stranger beside it", der(made("a", ROOT, names=[HOST]), EXPIRED), der(ROOT), set(), ""),
+    (
+        "the way to the root has expired",
+        der(made("a", CROSS, names=[HOST]), CROSS),
+        der(OTHER),
+        {"tls.expired"},
+        "the intermediate 'Example Intermediate' expired",
+    ),
+    (
+        "trusted itself, its issuer not",
+        der(SIGNED),
+        der(SIGNED),
+        {"tls.unknown-issuer"},
+        "'Example Root' has signed it",
+    ),
+    (
+        "a key of a curve that nobody knows",
+        [RARE_CURVE],
+        der(ROOT),
+        {"tls.key", "tls.unknown-issuer"},
+        "of a rare kind",
+    ),
+    (
+        "a signature of a kind that nobody knows",
+        [RARE_SIGNATURE],
+        der(ROOT),
+        {"tls.old-signature", "tls.unknown-issuer"},
+        "in a way that nobody knows here (1.2.840.10045.4.3.9)",
+    ),
     ("none", [], der(ROOT), {"tls.none"}, "no certificate"),
     ("no certificate at all", [b"\x30\x03abc"], der(ROOT), {"tls.unreadable"}, "cannot be read"),
 ]
@@ -157,6 +199,18 @@ def test_another_public_key_than_the_pinned_is_named() -> None:
     assert judged(bytes(32), digest) == []
     (text,) = judged(bytes(32))
     assert f"sha256/{base64.b64encode(digest).decode()}" in text
+
+
+def test_pins_and_a_key_that_nobody_knows() -> None:
+    findings = judge_chain([RARE_CURVE], roots=der(ROOT), host=HOST, now=NOW, pins=[bytes(32)])
+    assert {one.kind for one in findings} == {"tls.key", "tls.unknown-issuer"}
+
+
+def test_a_chain_of_look_alikes_is_judged_in_bounded_time() -> None:
+    twins = [made("Example Root", ca=True, key=OTHER[1]) for _ in range(15)]
+    leaf = made("a", twins[0], names=[HOST])
+    findings = judge_chain(der(leaf, *twins), roots=der(MIDDLE), host=HOST, now=NOW)
+    assert [one.kind for one in findings] == ["tls.unknown-issuer"]
 
 
 def test_the_chain_in_one_line() -> None:

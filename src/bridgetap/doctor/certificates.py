@@ -10,11 +10,13 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import islice
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -23,6 +25,7 @@ from .report import Finding, fault, plain, warning
 TLS_FAILED = 31910
 SOON = timedelta(days=14)
 _LONGEST_CHAIN = 16
+_STEPS, _PATHS = 300, 8  # a chain of look-alikes has more ways to go than anybody has time
 
 
 def judge_chain(
@@ -55,18 +58,21 @@ def _judge(
         yield _bad("none", "the server sends no certificate", "configure a certificate and its key")
         return
     leaf = chain[0]
-    yield from _dates(chain, now)
+    trusted = [[*_dates(path, now), *_signatures(path)] for path in islice(_paths(chain, roots), _PATHS)]
+    # What a server sends beside the way to something trusted (an old cross-signature) harms nobody.
+    yield from min(trusted, key=len) if trusted else [*_dates(chain, now), *_signatures(chain)]
     yield from _names(leaf, host)
     yield from _use(leaf)
-    yield from _strength(chain)
-    yield from _issuer(chain, roots)
+    yield from _key_strength(leaf)
+    if not trusted:
+        yield from _issuer(chain, roots)
 
 
 def _pinned(chain: Sequence[x509.Certificate], pins: Sequence[bytes]) -> Iterator[Finding]:
-    if not pins or not chain:
+    key = _public_key(chain[0]) if pins and chain else None
+    if key is None:
         return
-    key = chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    digest = hashlib.sha256(key).digest()
+    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     if digest not in pins:
         yield _bad(
             "pin",
@@ -150,8 +156,8 @@ def _use(leaf: x509.Certificate) -> Iterator[Finding]:
         )
 
 
-def _strength(chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
-    key = chain[0].public_key()
+def _key_strength(leaf: x509.Certificate) -> Iterator[Finding]:
+    key = _public_key(leaf)
     if isinstance(key, rsa.RSAPublicKey):
         good, kind = 2048 <= key.key_size <= 8192, f"RSA with {key.key_size} bits"
     elif isinstance(key, ec.EllipticCurvePublicKey):
@@ -164,24 +170,45 @@ def _strength(chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
             f"the certificate's key is {kind}, which is not accepted",
             "make one with an RSA key of 2048 to 8192 bits, or on P-256 or P-384",
         )
-    for certificate in chain:
-        if isinstance(certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5) and not _self_issued(certificate):
-            yield _bad(
-                "old-signature",
-                f"{_title(certificate.subject)!r} is signed with {certificate.signature_hash_algorithm.name}",
-                "have it signed anew with SHA-256",
-            )
+
+
+def _signatures(path: Sequence[x509.Certificate]) -> Iterator[Finding]:
+    for certificate in path:
+        try:
+            digest = certificate.signature_hash_algorithm
+        except UnsupportedAlgorithm:
+            how = f"in a way that nobody knows here ({certificate.signature_algorithm_oid.dotted_string})"
+        else:
+            if not isinstance(digest, hashes.SHA1 | hashes.MD5) or _self_issued(certificate):
+                continue
+            how = f"with {digest.name}"
+        yield _bad(
+            "old-signature", f"{_title(certificate.subject)!r} is signed {how}", "have it signed anew with SHA-256"
+        )
+
+
+def _paths(
+    chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> Iterator[Sequence[x509.Certificate]]:
+    """Every way from the leaf to an issuer that is trusted, without that one; the order of the rest does not matter."""
+    steps = iter(range(_STEPS))
+
+    def further(path: list[x509.Certificate]) -> Iterator[Sequence[x509.Certificate]]:
+        if any(_issued(path[-1], root) for root in roots):
+            yield path
+        for other in chain[1:]:
+            if next(steps, None) is None:
+                return
+            if other not in path and _issued(path[-1], other):
+                yield from further([*path, other])
+
+    return further([chain[0]])
 
 
 def _issuer(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> Iterator[Finding]:
-    """Follow the issuers to something trusted."""
+    """Why nothing trusted was found: where following the issuers ends."""
     current, left = chain[0], list(chain[1:])
-    for _ in range(_LONGEST_CHAIN):
-        if any(current == root or _issued(current, root) for root in roots):
-            return
-        following = next((other for other in left if _issued(current, other)), None)
-        if following is None:
-            break
+    while following := next((other for other in left if _issued(current, other)), None):
         left.remove(following)
         current = following
     leaf, issuer = chain[0], _title(current.issuer)
@@ -199,6 +226,12 @@ def _issuer(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
             f"the server sends its own certificate alone; the intermediate {issuer!r} that signed it is missing",
             "serve the full chain, leaf first (certbot: fullchain.pem; nginx: ssl_certificate; Node: cert). Browsers "
             "fetch what is missing, other clients do not",
+        )
+    elif leaf in roots:
+        yield _bad(
+            "unknown-issuer",
+            f"the certificate itself is among the trusted authorities, but {issuer!r} has signed it",
+            "trust its issuer instead: put that authority into --ca, and into streams.trusted_ca of the server",
         )
     else:
         yield _bad(
@@ -230,9 +263,17 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         return False
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    """None: of a kind that nobody knows here."""
+    try:
+        return certificate.public_key()
+    except UnsupportedAlgorithm:
+        return None
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
