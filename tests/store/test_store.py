@@ -13,103 +13,23 @@ from sqlalchemy import Connection
 
 from bridgetap.clock import VirtualClock
 from bridgetap.errors import ConfigurationError
-from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid, StepSid, StreamSid
+from bridgetap.ids import CallSid
 from bridgetap.store import (
-    CallbackRecord,
     CallFilter,
-    CallRecord,
     Cut,
-    DocumentRecord,
-    ExecutionRecord,
     NotificationRecord,
     NotificationSid,
     RegistrationRecord,
-    StepRecord,
     StoreError,
     StoreRefused,
-    StreamRecord,
     open_store,
 )
 from bridgetap.store.database import open_database
 from bridgetap.store.kind import METADATA
 
+from .rows import ACCOUNT, EXECUTION, call, document, execution, step, stream
+
 SOURCES = str(Path(__file__).parents[2] / "src")
-ACCOUNT = AccountSid("AC" + "a" * 32)
-FLOW = FlowSid("FW" + "f" * 32)
-EXECUTION = ExecutionSid("FN" + "e" * 32)
-
-
-def call(number: int = 1, **changes: object) -> CallRecord:
-    record = CallRecord(
-        sid=CallSid(f"CA{number:032x}"),
-        account_sid=ACCOUNT,
-        direction="inbound",
-        from_="+15550001",
-        to="+15550002",
-        status="ringing",
-        created_ns=number * 10**9,
-        updated_ns=number * 10**9,
-    )
-    return replace(record, **changes)  # type: ignore[arg-type]
-
-
-def stream(number: int = 1) -> StreamRecord:
-    return StreamRecord(
-        sid=StreamSid(f"MZ{number:032x}"),
-        account_sid=ACCOUNT,
-        call_sid=call().sid,
-        name="tap",
-        transport="websocket",
-        url="wss://a.test/",
-        tracks=("inbound", "outbound"),
-        parameter_names=("tenant",),
-        created_ns=number,
-        updated_ns=number,
-    )
-
-
-def step(number: int) -> StepRecord:
-    return StepRecord(
-        sid=StepSid(f"FT{number:032x}"),
-        account_sid=ACCOUNT,
-        flow_sid=FLOW,
-        execution_sid=EXECUTION,
-        index=number,
-        name="next",
-        transitioned_from="a",
-        transitioned_to="b",
-        widget_type="say-play",
-        context={"widgets": {"a": {"Digits": "12"}}, "deep": [1, None, "é"]},
-        created_ns=number,
-    )
-
-
-def execution() -> ExecutionRecord:
-    return ExecutionRecord(
-        sid=EXECUTION,
-        account_sid=ACCOUNT,
-        flow_sid=FLOW,
-        flow_name="support",
-        call_sid=call().sid,
-        contact_channel_address="+15550001",
-        context={"trigger": {"call": {"From": "+15550001"}}},
-        created_ns=1,
-        updated_ns=1,
-    )
-
-
-def document(index: int = 0, number: int = 1) -> DocumentRecord:
-    return DocumentRecord(
-        call_sid=call(number).sid,
-        index=index,
-        account_sid=ACCOUNT,
-        url="https://app.example/voice",
-        method="POST",
-        status=200,
-        verbs=3,
-        took_ms=12,
-        created_ns=1,
-    )
 
 
 async def test_every_kind_comes_back_as_it_went(url: str) -> None:
@@ -146,30 +66,6 @@ async def test_a_call_is_forgotten_with_all_that_was_written_of_it(url: str) -> 
         assert await store.documents.of_call(call(1).sid) == []
         assert await store.calls.get(call(2).sid) == call(2)
         assert await store.documents.of_call(call(2).sid) == [document(number=2)]
-
-
-async def test_a_callback_waits_for_its_own_node_until_it_is_taken_out(url: str) -> None:
-    def callback(place: int) -> CallbackRecord:
-        line = stream().sid
-        return CallbackRecord(
-            id=f"{line}/{place}",
-            line=line,
-            place=place,
-            token="once",
-            sealed="…",
-            account_sid=ACCOUNT,
-            call_sid=call().sid,
-            stream_sid=line,
-            created_ns=7,
-        )
-
-    async with open_store(url, node="n1", clock=VirtualClock()) as store:
-        store.put(callback(1))
-        store.put(callback(0))
-        assert await store.callbacks_left(limit=9) == [callback(0), callback(1)]
-        assert await store.callbacks.left("n2", limit=9) == []
-        store.remove(callback(0))
-        assert await store.callbacks_left(limit=9) == [callback(1)]
 
 
 async def test_the_newest_version_of_a_record_is_what_stands(url: str) -> None:
@@ -209,37 +105,6 @@ async def test_what_a_killed_process_left_open_is_closed(tmp_path: Path) -> None
         assert await store.calls.get(done.sid) == done
     async with open_store(url, node="n1", clock=clock) as store:
         assert await store.calls.get(call(1).sid) == answered  # closed once
-
-
-async def test_the_end_of_a_stream_left_open_is_told_once_and_by_nobody_else(url: str) -> None:
-    def last_words(left: StreamRecord) -> CallbackRecord:
-        assert (left.end_reason, left.ended_ns) == ("crashed", 2)
-        return CallbackRecord(
-            id=f"{left.sid}/1",
-            line=left.sid,
-            place=1,
-            token="new",
-            sealed="…",
-            account_sid=ACCOUNT,
-            call_sid=left.call_sid,
-            created_ns=9,
-        )
-
-    if url.endswith("://"):
-        pytest.skip("a database in memory ends with its process")
-    wanted = [replace(stream(number), callback="sealed", updated_ns=2) for number in (1, 2)]
-    told = replace(last_words(replace(wanted[1], end_reason="crashed", ended_ns=2)), token="old")
-    async with open_store(url, node="n1", clock=VirtualClock()) as store:
-        for record in (*wanted, stream(3), replace(stream(4), callback="sealed", ended_ns=5)):
-            await store.commit_now(record)
-        store.put(told)  # its end was on its way when the process was killed
-        assert await store.callbacks_left(limit=9) == [told]
-    for _ in range(2):
-        async with open_store(url, node="n1", clock=VirtualClock(), last_words=last_words) as store:
-            assert [(row.line, row.token) for row in await store.callbacks_left(limit=9)] == [
-                (wanted[0].sid, "new"),
-                (wanted[1].sid, "old"),
-            ]
 
 
 KILLED = """

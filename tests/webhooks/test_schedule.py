@@ -149,6 +149,18 @@ def test_what_is_under_way_when_it_gets_too_old_has_its_last_chance() -> None:
     assert len(plan) == 0
 
 
+def test_what_came_later_may_get_too_old_sooner() -> None:
+    plan = schedule(at_once=1)
+    under_way, long, short = item("a", expires=5), item("b", expires=20), item("c", expires=10)
+    for one in (under_way, long, short):
+        plan.add(one)
+    assert plan.due(0) == [under_way]
+    assert plan.next_timeout() == 10
+    assert plan.expired(10) == [short]
+    assert plan.next_timeout() == 20
+    assert plan.expired(20) == [long]
+
+
 def test_when_full_the_host_with_most_waiting_loses_its_oldest() -> None:
     plan = schedule(waiting=4, per_host=1)
     dead = [item(f"dead{n}", "dead") for n in range(3)]
@@ -205,7 +217,7 @@ def test_in_any_order_nothing_is_lost_and_each_line_keeps_its_order(steps: list[
     for kind, first, second in steps:
         match kind:
             case "add":
-                new = item(first, second, expires=now + limits.max_age_s)
+                new = item(first, second, expires=now + limits.max_age_s / (1 + len(plan) % 3))
                 lost = plan.add(new)
                 if lost is not new:
                     added[first].append(new.id)

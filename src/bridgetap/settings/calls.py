@@ -136,7 +136,8 @@ class WebhooksSettings(Section):
         default=10_000,
         ge=100,
         le=15_000,
-        description="Status callbacks that may wait; beyond it the server with most waiting loses its oldest.",
+        description="Status callbacks that may wait; beyond it the server with most waiting loses its oldest. "
+        "What a killed server left takes half of them at most.",
     )
     at_once: int = Field(default=64, ge=1, le=1000, description="Status callbacks under way at a time.")
     per_host: int = Field(default=8, ge=1, le=1000, description="Of those, to one server.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, and_, or_
 
 from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
 
@@ -48,8 +48,12 @@ CALLBACKS = Kind(
 class Callbacks(Reader[CallbackRecord]):
     """Queries over what waits."""
 
-    async def left(self, node: str, *, limit: int) -> list[CallbackRecord]:
-        """What this node still has to send, oldest first."""
+    async def left(self, node: str, *, limit: int, after: CallbackRecord | None = None) -> list[CallbackRecord]:
+        """What this node still has to send, after that row: line by line, and each line in its order, which
+        is that of its places. The clock may have been set back since the first of them."""
         table = CALLBACKS.table
-        newest_last = (table.c.created_ns, table.c.line, table.c.place)
-        return await self.select(table.select().where(table.c.node == node).order_by(*newest_last).limit(limit))
+        line, place = table.c.line, table.c.place
+        found = table.select().where(table.c.node == node)
+        if after is not None:
+            found = found.where(or_(line > after.line, and_(line == after.line, place > after.place)))
+        return await self.select(found.order_by(line, place).limit(limit))

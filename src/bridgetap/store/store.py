@@ -108,9 +108,9 @@ class Store:
         """Return when all that was put until now is committed, however long that takes."""
         await self._writer.settled()
 
-    async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
-        """What this node still has to send, oldest first."""
-        return await self.callbacks.left(self.node, limit=limit)
+    async def callbacks_left(self, *, limit: int, after: CallbackRecord | None = None) -> list[CallbackRecord]:
+        """What this node still has to send, line by line, each in its order; `after` that row."""
+        return await self.callbacks.left(self.node, limit=limit, after=after)
 
     async def flush(self, *, timeout_s: float = PATIENCE_S) -> None:
         """Return when all that was put until now is committed."""

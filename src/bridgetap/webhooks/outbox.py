@@ -44,8 +44,9 @@ class CallbackRecords(Protocol):
     async def settled(self) -> None:
         """Returns when all that was put until now is committed, however long that takes."""
 
-    async def callbacks_left(self, *, limit: int) -> list[CallbackRecord]:
-        """What this node still has to send, oldest first; `StoreError` where it cannot be read now."""
+    async def callbacks_left(self, *, limit: int, after: CallbackRecord | None = None) -> list[CallbackRecord]:
+        """What this node still has to send, line by line, each in its order; `after` that one.
+        `StoreError` where it cannot be read now."""
 
 
 class Notifier(Protocol):
@@ -92,7 +93,10 @@ class Outbox:
         self._parts = parts
         self._schedule: Schedule[_Waiting] = Schedule(parts.limits, dice=parts.dice)
         self._fresh: list[_Item] = []
-        self._committing = False
+        self._committing: list[_Item] = []
+        self._reading = True  # what an earlier process left
+        self._over: set[str] = set()  # what came to its end since the reading began
+        self._room = asyncio.Event()
         self._news = asyncio.Event()
         self._arrived = asyncio.Event()
         self._quiet = asyncio.Event()
@@ -112,9 +116,9 @@ class Outbox:
         self._arrived.set()
 
     async def run(self) -> None:
-        """Send until cancelled; first what an earlier process left."""
-        await self._recover()
+        """Send until cancelled; what an earlier process left too."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recover())
             tasks.create_task(self._commit())
             while True:
                 self._news.clear()
@@ -123,7 +127,9 @@ class Outbox:
                     self._give_up(item, "nobody took it in time")
                 for item in self._schedule.due(now):
                     tasks.create_task(self._try(item))
-                if not (self._schedule.busy or self._fresh or self._committing):
+                if self._has_room():
+                    self._room.set()
+                if not (self._schedule.busy or self._fresh or self._committing or self._reading):
                     self._quiet.set()
                 try:
                     async with asyncio.timeout_at(self._deadline()):
@@ -139,58 +145,90 @@ class Outbox:
                 await self._quiet.wait()
         except TimeoutError:
             pass
-        if left := len(self._schedule) + len(self._fresh):
+        if left := self._waiting:
             log.info("callbacks.left", waiting=left)
 
     def gauges(self) -> dict[str, float]:
         """Figures for `/metrics`."""
         counts = {f"callbacks_{name}_total": float(count) for name, count in self._counts.items()}
-        return {"callbacks_waiting": float(len(self._schedule) + len(self._fresh)), **counts}
+        return {"callbacks_waiting": float(self._waiting), **counts}
 
     # -- in --
 
     async def _recover(self) -> None:
-        limits = self._parts.limits
-        rows = await self._left()
-        ours = {item.id for item in self._fresh}
-        left = [row for row in rows if row.id not in ours]
-        grace = min(GRACE_S, limits.max_age_s)
-        for record in left:
-            try:
-                callback = self._parts.rows.callback(record)
-            except (Unreadable, InvalidInput) as error:
-                log.error("callback.unreadable", callback=record.id, error=str(error))
-                self._counts["dropped"] += 1
-                self._parts.records.remove(record)
-                continue
-            age = (self._parts.clock.now_ns() - record.created_ns) / 1e9
-            self._schedule.add(self._item(_Waiting(record, callback), max(limits.max_age_s - age, grace)))
-        if left:
-            log.info("callbacks.recovered", waiting=len(self._schedule))
-
-    async def _left(self) -> list[CallbackRecord]:
-        """What the store has, once it answers: until then nothing could be sent anyway."""
+        """Let in what an earlier process left: as much as there is room for, the rest as places come free."""
+        last: CallbackRecord | None = None
+        count = 0
         while True:
+            self._reading = True
+            rows = await self._left(last)
+            ours = {item.id for item in (*self._fresh, *self._committing)} | self._over
+            for record in rows:
+                if record.id not in ours:
+                    self._let_in(record)
+                    count += 1
+            self._reading = False
+            self._room.clear()
+            self._news.set()
+            if len(rows) < self._page:
+                break
+            last = rows[-1]
+            await self._room.wait()
+        self._over.clear()
+        if count:
+            log.info("callbacks.recovered", count=count)
+
+    def _let_in(self, record: CallbackRecord) -> None:
+        limits = self._parts.limits
+        try:
+            callback = self._parts.rows.callback(record)
+        except (Unreadable, InvalidInput) as error:
+            log.error("callback.unreadable", callback=record.id, error=str(error))
+            self._counts["dropped"] += 1
+            self._parts.records.remove(record)
+            return
+        age = max(0, self._parts.clock.now_ns() - record.created_ns) / 1e9  # the clock may have been set back
+        grace = min(GRACE_S, limits.max_age_s)
+        self._add(self._item(_Waiting(record, callback), max(limits.max_age_s - age, grace)))
+
+    async def _left(self, after: CallbackRecord | None) -> list[CallbackRecord]:
+        """What the store has, once it answers."""
+        while True:
+            self._over.clear()
             try:
-                return await self._parts.records.callbacks_left(limit=self._parts.limits.waiting)
+                return await self._parts.records.callbacks_left(limit=self._page, after=after)
             except StoreError as error:
                 log.warning("callbacks.unread", error=str(error))
                 await asyncio.sleep(STORE_PAUSE_S)
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._schedule) + len(self._committing) + len(self._fresh)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self._parts.limits.waiting // 4)
+
+    def _has_room(self) -> bool:
+        """For one more page. The other half of the places is for what is new."""
+        return self._waiting + self._page <= self._parts.limits.waiting // 2 or not self._waiting
 
     async def _commit(self) -> None:
         """Let in what was put, once the store has it."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            fresh, self._fresh = self._fresh, []
-            self._committing = True
+            self._committing, self._fresh = self._fresh, []
             await self._parts.records.settled()
-            self._committing = False
+            fresh, self._committing = self._committing, []
             for item in fresh:
-                if (lost := self._schedule.add(item)) is not None:
-                    self._parts.records.remove(lost.load.record)
-                    self._drop(lost.load.callback, f"{self._parts.limits.waiting} callbacks wait already")
+                self._add(item)
             self._news.set()
+
+    def _add(self, item: _Item) -> None:
+        if (lost := self._schedule.add(item)) is not None:
+            self._forget(lost)
+            self._drop(lost.load.callback, f"{self._parts.limits.waiting} callbacks wait already")
 
     def _item(self, waiting: _Waiting, lifetime_s: float) -> _Item:
         callback = waiting.callback
@@ -230,7 +268,7 @@ class Outbox:
             log.info("callback.put_off", callback=callback.id, url=callback.to.url.shown, tries=item.tries, reason=why)
         elif outcome is Outcome.TAKEN:
             self._counts["sent"] += 1
-            parts.records.remove(item.load.record)
+            self._forget(item)
             log.info("callback.sent", callback=callback.id, url=callback.to.url.shown, tries=item.tries)
         else:
             self._give_up(item, why)
@@ -239,9 +277,14 @@ class Outbox:
     def _give_up(self, item: _Item, why: str) -> None:
         callback = item.load.callback
         self._counts["given_up"] += 1
-        self._parts.records.remove(item.load.record)
+        self._forget(item)
         log.warning("callback.given_up", callback=callback.id, url=callback.to.url.shown, tries=item.tries, reason=why)
         self._warn(callback, f"status callback to {callback.to.url.shown} given up after {item.tries} tries: {why}")
+
+    def _forget(self, item: _Item) -> None:
+        self._parts.records.remove(item.load.record)
+        if self._reading:  # it may be among what is just read
+            self._over.add(item.id)
 
     def _drop(self, callback: Callback, why: str) -> None:
         self._counts["dropped"] += 1

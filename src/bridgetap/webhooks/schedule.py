@@ -8,11 +8,13 @@
 * When all places are taken, the host with most waiting loses its oldest.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -75,7 +77,8 @@ class Schedule(Generic[T]):
     def __init__(self, limits: Limits, *, dice: Callable[[], float]) -> None:
         self._limits = limits
         self._dice = dice
-        self._items: OrderedDict[str, Item[T]] = OrderedDict()  # in the order in which they came
+        self._items: dict[str, Item[T]] = {}
+        self._ages: list[tuple[float, str]] = []  # when each expires, and its id; the next first
         self._lines: dict[str, _Line[T]] = {}
         self._hosts: dict[str, _Host[T]] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()  # hosts that may be asked now, next first
@@ -98,6 +101,7 @@ class Schedule(Generic[T]):
         if lost is item:
             return item
         self._items[item.id] = item
+        insort(self._ages, (item.expires, item.id))
         self._hosts.setdefault(item.host, _Host()).items[item.id] = item
         line = self._lines.setdefault(item.line, _Line())
         line.items.append(item)
@@ -150,10 +154,10 @@ class Schedule(Generic[T]):
     def expired(self, now: float) -> list[Item[T]]:
         """Take out what is too old."""
         found: list[Item[T]] = []
-        for item in self._items.values():
-            if item.expires > now:
+        for expires, name in self._ages:
+            if expires > now:
                 break
-            if not item.in_flight:  # else `finished` will say so
+            if not (item := self._items[name]).in_flight:  # else `finished` will say so
                 found.append(item)
         for item in found:
             self._remove(item)
@@ -162,9 +166,7 @@ class Schedule(Generic[T]):
     def next_timeout(self) -> float | None:
         """When to ask again, if nothing happens before."""
         times = [self._wakes[0][0]] if self._wakes else []
-        oldest = next((item for item in self._items.values() if not item.in_flight), None)
-        if oldest is not None:
-            times.append(oldest.expires)
+        times += islice((expires for expires, name in self._ages if not self._items[name].in_flight), 1)
         return min(times, default=None)
 
     # -- below --
@@ -204,6 +206,7 @@ class Schedule(Generic[T]):
 
     def _remove(self, item: Item[T]) -> None:
         del self._items[item.id]
+        del self._ages[bisect_left(self._ages, (item.expires, item.id))]
         host, line = self._hosts[item.host], self._lines[item.line]
         del host.items[item.id]
         if line.items[0] is not item:
