@@ -22,7 +22,7 @@ from bridgetap.siprec.happenings import (
     TellAnswered,
 )
 from bridgetap.siprec.orders import Ask, Flow, HangUp, Hold, Offer, Order, Over, PassedOver, Started, Tell
-from bridgetap.siprec.session import RecordingSession
+from bridgetap.siprec.session import MOST_RETRIES, RecordingSession
 
 from .calls import ALICE, BOB, CALL, id_of
 
@@ -133,6 +133,70 @@ def test_a_change_that_was_refused_makes_the_next_document_complete() -> None:
     assert told.document.mode == "complete"
 
 
+def test_a_resume_asked_for_while_a_paused_offer_is_out_is_told_once_it_is_answered() -> None:
+    made = RecordingSession(call=CALL, targets=(ONE,))
+    made.start(0.0, paused=True)
+    (ask,) = made.outputs()
+    assert isinstance(ask, Ask)
+    assert ask.paused
+    orders = after(made, ResumeWanted(), Taken())
+    assert kinds(orders) == [Started, Tell]
+    assert after(made, TellAnswered(status=200)) == [Flow()]
+
+
+def test_a_pause_asked_for_while_an_offer_is_out_lets_nothing_flow() -> None:
+    made = session(ONE)
+    made.outputs()
+    orders = after(made, PauseWanted(), Taken())
+    assert kinds(orders) == [Started, Tell]
+    assert isinstance(orders[-1], Tell)
+    assert orders[-1].paused
+
+
+def test_a_change_that_was_refused_is_told_again_after_a_while_and_not_for_ever() -> None:
+    made = recording(ONE)
+    after(made, PauseWanted())
+    now, told = 1.0, 1
+    made.handle(TellAnswered(status=500), now)
+    while (due := made.next_timeout()) is not None:
+        assert due > now
+        now = due
+        made.handle_timeout(now)
+        (tell,) = made.outputs()
+        assert isinstance(tell, Tell)
+        assert (tell.paused, tell.document.mode) == (True, "complete")
+        told += 1
+        made.handle(TellAnswered(status=500), now)
+    assert told == 1 + MOST_RETRIES
+    assert made.outputs() == []
+    assert not made.is_over, "nothing is sent, as was wanted"
+
+
+def test_what_is_told_again_and_taken_is_forgotten() -> None:
+    made = recording(ONE)
+    after(made, Changed(call=HELD), TellAnswered(status=500))
+    due = made.next_timeout()
+    assert due is not None
+    made.handle_timeout(due)
+    made.outputs()
+    assert after(made, TellAnswered(status=200)) == [Flow()]
+    assert made.next_timeout() is None
+
+
+def test_a_recorder_that_will_not_resume_is_lost() -> None:
+    made = recording(ONE, TWO)
+    after(made, PauseWanted(), TellAnswered(status=200), ResumeWanted())
+    orders = after(made, TellAnswered(status=488))
+    assert orders == [], "it was not told, so nothing may flow"
+    while not orders:
+        due = made.next_timeout()
+        assert due is not None
+        made.handle_timeout(due)
+        made.outputs()
+        orders = after(made, TellAnswered(status=488), now=due)
+    assert kinds(orders) == [HangUp, PassedOver, Ask]
+
+
 @pytest.mark.parametrize("status", [408, 481])
 def test_a_change_that_finds_nobody_moves_the_recording(status: int) -> None:
     made = recording()
@@ -223,12 +287,13 @@ HAPPENINGS = st.sampled_from(
         TellAnswered(status=200),
         TellAnswered(status=488),
         TellAnswered(status=481),
+        None,  # nothing happens until the next timeout
     ]
 )
 
 
 @given(st.lists(HAPPENINGS, max_size=40), st.floats(min_value=0.1, max_value=20))
-def test_whatever_happens_in_any_order(happenings: list[Happening], step: float) -> None:
+def test_whatever_happens_in_any_order(happenings: list[Happening | None], step: float) -> None:
     """One re-INVITE at a time, nothing partial before everything, one end, and nothing after it."""
     made = session(ONE, TWO, THREE)
     orders: list[Order] = made.outputs()
@@ -236,7 +301,12 @@ def test_whatever_happens_in_any_order(happenings: list[Happening], step: float)
     for n, happening in enumerate([*happenings, StopWanted()]):
         if isinstance(happening, TellAnswered):
             telling = False
-        for order in (*orders, *after(made, happening, now=n * step)):
+        if happening is None:
+            made.handle_timeout(max(n * step, made.next_timeout() or 0.0))
+            happened = made.outputs()
+        else:
+            happened = after(made, happening, now=n * step)
+        for order in (*orders, *happened):
             assert not over
             match order:
                 case Ask() | Offer():

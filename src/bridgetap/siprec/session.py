@@ -43,6 +43,8 @@ from .snapshot import RecordedCall, changes, snapshot
 ANSWER_S = 4.0  # a recorder that says nothing final for so long is passed over
 STEADY_S = 10.0  # one that recorded for so long may have been fine: all are asked again when it is lost
 MAX_REDIRECTS = 3
+RETRY_S = (2.0, 5.0, 15.0)  # a change that was refused is told again after that long, and no more than so often
+MOST_RETRIES = len(RETRY_S)
 
 # --- states ----------------------------------------------------------------------------------
 
@@ -53,8 +55,17 @@ class Asking:
 
     target: str
     told: RecordedCall
+    paused: bool  # as it was asked
     patience_until: float
     redirects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the open re-INVITE says."""
+
+    call: RecordedCall
+    paused: bool
 
 
 @dataclass(slots=True)
@@ -65,9 +76,11 @@ class AtWork:
     target: str
     since: float
     told: RecordedCall
-    telling: RecordedCall | None = None
-    paused_told: bool = False
+    paused_told: bool  # whether it was offered `inactive` lines, and took them
+    telling: Telling | None = None
     everything_wanted: bool = False
+    refusals: int = 0  # of what it is told, one after the other
+    retry_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -109,20 +122,30 @@ class RecordingSession:
         return out
 
     def next_timeout(self) -> float | None:
-        return self.state.patience_until if isinstance(self.state, Asking) else None
+        match self.state:
+            case Asking() as state:
+                return state.patience_until
+            case AtWork() as state:
+                return state.retry_at
+            case Finished():
+                return None
 
     def handle_timeout(self, now: float) -> None:
-        """A recorder that says nothing is passed over."""
-        state = self.state
-        if isinstance(state, Asking) and now >= state.patience_until:
-            self._pass_over(state.target, f"no final answer within {self.answer_s:g} s", 408, now)
+        """A recorder that says nothing is passed over; what one refused to hear is told again."""
+        match self.state:
+            case Asking() as state if now >= state.patience_until:
+                self._pass_over(state.target, f"no final answer within {self.answer_s:g} s", 408, now)
+            case AtWork() as state if state.retry_at is not None and now >= state.retry_at:
+                self._tell()
+            case _:
+                pass
 
     def handle(self, happening: Happening, now: float) -> None:
         """Take what happened. What comes after the end is dropped: it crossed with it."""
         match happening:
             case Changed():
                 self.call = happening.call
-                self._tell()
+                self._tell_anew()
             case PauseWanted():
                 self._pause(paused=True)
             case ResumeWanted():
@@ -157,18 +180,23 @@ class RecordingSession:
 
     def _ask(self, target: str, now: float, *, redirects: int = 0) -> None:
         self.call = self.call.settled()
-        self.state = Asking(target=target, told=self.call, patience_until=now + self.answer_s, redirects=redirects)
+        self.state = Asking(
+            target=target,
+            told=self.call,
+            paused=self._paused,
+            patience_until=now + self.answer_s,
+            redirects=redirects,
+        )
         self._out.append(Ask(target=target, document=snapshot(self.call), paused=self._paused))
 
     def _answered(self, state: Asking, answer: Taken | Refused, now: float) -> None:
         match answer:
             case Taken():
-                self.state = AtWork(target=state.target, since=now, told=state.told, paused_told=self._paused)
+                work = self.state = AtWork(target=state.target, since=now, told=state.told, paused_told=state.paused)
                 if not self._started:
                     self._started = True
                     self._out.append(Started(target=state.target))
-                if not self._paused:
-                    self._out.append(Flow())
+                self._flow(work)
                 self._tell()
             case Refused() if answer.targets and state.redirects < MAX_REDIRECTS:
                 self._out.append(HangUp())
@@ -225,17 +253,33 @@ class RecordingSession:
 
     def _told(self, state: AtWork, status: int, now: float) -> None:
         telling, state.telling = state.telling, None
+        if telling is None:
+            return
         if status in (408, 481):
             self._lost(f"a change was answered {status}", now)
             return
-        if telling is not None and 200 <= status < 300:
-            state.told = telling
-        else:
-            state.everything_wanted = True  # whatever it kept of it: the next document says all
-        if not self._paused:
+        if not 200 <= status < 300:
+            self._refused(state, status, now)
+            return
+        state.told, state.paused_told, state.refusals = telling.call, telling.paused, 0
+        self._flow(state)
+        self._tell()
+
+    def _refused(self, state: AtWork, status: int, now: float) -> None:
+        """Whatever it kept of what it was told: the next document says all. Where that does not help, it
+        goes on as it is, unless it would have to take audio again and will not."""
+        state.everything_wanted = True
+        self._flow(state)
+        if state.refusals < MOST_RETRIES:
+            state.retry_at = now + RETRY_S[state.refusals]
+            state.refusals += 1
+        elif state.paused_told and not self._paused:
+            self._lost(f"to take audio again was answered {status}", now)
+
+    def _flow(self, state: AtWork) -> None:
+        """Audio goes out where it is wanted and the recorder knows."""
+        if not self._paused and not state.paused_told:
             self._out.append(Flow())
-        if 200 <= status < 300:
-            self._tell()
 
     def _pause(self, *, paused: bool) -> None:
         if paused == self._paused:
@@ -244,7 +288,13 @@ class RecordingSession:
         if isinstance(self.state, AtWork):
             if paused:
                 self._out.append(Hold())
-            self._tell()
+            self._tell_anew()
+
+    def _tell_anew(self) -> None:
+        """What is new is worth as many tries as anything."""
+        if isinstance(self.state, AtWork):
+            self.state.refusals = 0
+        self._tell()
 
     def _tell(self) -> None:
         """Say what the recorder does not know yet, unless it is just being told something."""
@@ -257,7 +307,7 @@ class RecordingSession:
             document = changes(state.told, self.call)
         if document is None and state.paused_told == self._paused:
             return
-        state.telling, state.everything_wanted, state.paused_told = self.call, False, self._paused
+        state.telling, state.everything_wanted, state.retry_at = Telling(self.call, self._paused), False, None
         self._out.append(Tell(document=document or snapshot(self.call), paused=self._paused))
 
     def _end(self, over: Over) -> None:
