@@ -107,11 +107,15 @@ async def test_a_hold_a_pause_and_a_snapshot_request_are_told_in_valid_documents
         await until(lambda: len(recording.documents) == 2)
         running.recording.tell(Changed(call=CALL.with_party(replace(ALICE, sends=()))))
         await until(lambda: len(recording.documents) == 3)
+        await hear(recording, 0.2)
         running.recording.tell(PauseWanted())
         await until(lambda: len(recording.documents) == 4)
-        await asyncio.sleep(0.3)
+        masked = [_packets(track) for track in recording.tracks]
+        await asyncio.sleep(0.5)
+        assert [_packets(track) for track in recording.tracks] == masked, "57: not one packet of what is masked"
         running.recording.tell(ResumeWanted())
         await until(lambda: len(recording.documents) == 5)
+        await until(lambda: all(_packets(t) > before for t, before in zip(recording.tracks, masked, strict=True)))
         await running.stop()
         await done(recording)
     assert recording.faults == []

@@ -13,17 +13,18 @@ from bridgetap.engine import (
     CallEnded,
     Cause,
     DialogId,
+    EngineError,
     ReofferAnswered,
     ReofferReceived,
     RequestId,
     RequestReceived,
 )
-from bridgetap.engine.fake import Command, fake_core
+from bridgetap.engine.fake import Command, FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
 from bridgetap.sdp import parse
 from bridgetap.siprec.document import read
 from bridgetap.siprec.happenings import Changed, PauseWanted, ResumeWanted, StopWanted
-from bridgetap.siprec.metadata import Recording
+from bridgetap.siprec.metadata import NameId, Recording
 from bridgetap.siprec.multipart import METADATA, SDP, compose, find, split
 from bridgetap.siprec.orders import Over, PassedOver, Started
 from bridgetap.siprec.recorder_uri import parse_recorder
@@ -221,13 +222,61 @@ def test_refusals_lead_from_one_to_the_next_and_to_one_failure() -> None:
     assert desk.told[-1] == Over(reason="failed", detail=f"{TWO}: 486 rejected", status=486)
 
 
-def test_a_redirect_is_followed() -> None:
+def test_a_redirect_is_followed_without_what_only_the_connectors_own_host_may_know() -> None:
+    """64: to another host go neither the credentials header nor the digest password."""
+
     async def scene(desk: Desk) -> None:
         await desk.refuse(302, [("Contact", '"SRS" <sip:rec@else.example;transport=tcp>;q=1')])
-        assert desk.fake.sent("invite")[-1]["target"] == "sip:rec@else.example;transport=tcp"
+        elsewhere = desk.fake.sent("invite")[-1]
+        assert elsewhere["target"] == "sip:rec@else.example;transport=tcp"
+        assert values(elsewhere, "X-Auth-Token") == []
+        assert elsewhere["credentials"] is None
+        await desk.refuse(302, [("Contact", "<sip:other@one.example:5090>")])
+        back = desk.fake.sent("invite")[-1]
+        assert back["target"] == "sip:other@one.example:5090;transport=tcp"
+        assert values(back, "X-Auth-Token") == ["s3cret"]
+        assert back["credentials"] is not None
+        await desk.take()
+
+    run(scene, username="rec", password="pw")
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:rec@one.example:5060;transport=tcp>",  # it was just asked
+        "<sip:REC@127.0.0.1:5060>",
+        "<sip:rec@else.example;transport=udp>",
+        "<sip:rec@127.0.0.1;transport=tcp>",
+        "<sip:rec@[::1];transport=tcp>",
+        "<sip:rec@169.254.1.1;transport=tcp>",
+        "<sip:rec@0.0.0.0;transport=tcp>",
+        "<sip:rec@224.0.0.1;transport=tcp>",
+        "<tel:+15551230000>",
+        "<sip:rec@else.example;transport=sctp>",
+        "sip:",
+    ],
+)
+def test_where_a_redirect_may_not_lead(contact: str) -> None:
+    """64: loops, weaker transports and addresses that mean something here alone."""
+
+    async def scene(desk: Desk) -> None:
+        await desk.refuse(302, [("Contact", contact)])
+        assert desk.fake.sent("invite")[-1]["target"] == str(TWO)
         await desk.take()
 
     run(scene)
+
+
+def test_a_redirect_from_tls_stays_on_tls() -> None:
+    async def scene(desk: Desk) -> None:
+        contacts = "<sip:a@else.example;transport=tcp>, <sip:b@else.example>"
+        await desk.refuse(302, [("Contact", contacts)])
+        assert desk.fake.sent("invite")[-1]["target"] == "sip:b@else.example;transport=tls"
+        await desk.take()
+
+    secure = parse_recorder("sip:rec@one.example;transport=tls", place="")
+    run(scene, recorders=(secure,))
 
 
 def test_a_recorder_that_says_nothing_is_passed_over_after_its_time() -> None:
@@ -369,7 +418,70 @@ def test_a_recorder_that_is_lost_has_its_place_taken(cause: Cause, headers: list
     assert [type(told) for told in desk.told] == [Started, PassedOver, Over]
 
 
-def test_cancelled_it_leaves_nothing() -> None:
+HOLD = (
+    b"v=0\r\no=- 1 1 IN IP4 198.51.100.5\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    b"m=audio 5000 RTP/AVP 0\r\na=recvonly\r\nm=audio 5002 RTP/AVP 0\r\na=recvonly\r\n"
+)
+
+
+def test_a_hold_of_the_old_kind_keeps_the_address() -> None:
+    """51: `c=0.0.0.0` says nothing of where audio goes after it."""
+
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        held = ReofferReceived(
+            dialog=dialog, request=RequestId(1), method="INVITE", headers=[("Content-Type", SDP)], body=HOLD
+        )
+        await desk.happen(held)
+        assert desk.lines == [("198.51.100.5:5000", "inactive"), ("198.51.100.5:5002", "inactive")]
+        back = ReofferReceived(
+            dialog=dialog, request=RequestId(2), method="INVITE", headers=[("Content-Type", SDP)], body=TAKES
+        )
+        await desk.happen(back)
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    run(scene)
+
+
+def test_a_recorder_that_begins_with_a_hold_of_the_old_kind_gets_audio_once_it_says_where() -> None:
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take(HOLD)
+        assert (desk.lines, desk.fake.sent("copy")) == ([], [])
+        back = ReofferReceived(
+            dialog=dialog, request=RequestId(2), method="INVITE", headers=[("Content-Type", SDP)], body=TAKES
+        )
+        await desk.happen(back)
+        assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
+
+    run(scene)
+
+
+@pytest.mark.parametrize("when", ["at the answer", "at a re-INVITE"])
+def test_what_the_core_refuses_moves_the_recording_and_no_more(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: FakeLeg, media: object) -> None:
+        raise EngineError("remote: not an address")
+
+    async def scene(desk: Desk) -> None:
+        if when == "at a re-INVITE":
+            dialog = await desk.take()
+            with monkeypatch.context() as broken:
+                broken.setattr(FakeLeg, "configure", refuse)
+                event = ReofferReceived(
+                    dialog=dialog, request=RequestId(1), method="INVITE", headers=[("Content-Type", SDP)], body=TAKES
+                )
+                await desk.happen(event)
+        else:
+            with monkeypatch.context() as broken:
+                broken.setattr(FakeLeg, "configure", refuse)
+                await desk.take()
+        assert desk.fake.sent("invite")[-1]["target"] == str(TWO)
+        await desk.take()
+
+    desk = run(scene)
+    assert any(isinstance(told, PassedOver) and "not an address" in told.reason for told in desk.told)
+
+
+def test_cancelled_it_leaves_nothing_and_says_so() -> None:
     async def main() -> None:
         desk = Desk()
         task = asyncio.create_task(desk.recording.run())
@@ -378,5 +490,43 @@ def test_cancelled_it_leaves_nothing() -> None:
         await asyncio.wait([task])
         assert all(leg.closed for leg in desk.fake.media.legs[1:])
         assert not desk.fake.sip.open
+        assert [type(told) for told in desk.told] == [Started, Over]
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("breaks", ["invite", "reoffer"])
+def test_a_fault_of_ours_is_an_end_like_any_other(breaks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        desk = Desk()
+
+        def fault(**_: Any) -> None:
+            raise RuntimeError("a bug")
+
+        if breaks == "invite":
+            monkeypatch.setattr(desk.fake.sip, "invite", fault)
+        task = asyncio.create_task(desk.recording.run())
+        await desk.turn()
+        if breaks == "reoffer":
+            await desk.take()
+            monkeypatch.setattr(desk.fake.sip, "reoffer", fault)
+            desk.recording.tell(Changed(call=HELD))
+        await asyncio.wait_for(task, 10)
+        assert all(leg.closed for leg in desk.fake.media.legs[1:])
+        assert not desk.fake.sip.open
+        (over,) = [told for told in desk.told if isinstance(told, Over)]
+        assert over.reason == "failed"
+
+    run_virtual(main())
+
+
+def test_names_that_xml_cannot_carry_are_told_without_what_it_cannot() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take()
+        odd = replace(ALICE, names=(NameId(aor="sip:al\x00ice@x.example", name="Al\x0bice\ud800 \uffff"),))
+        desk.recording.tell(Changed(call=CALL.with_party(odd)))
+        await desk.turn()
+        (told,) = document(desk.fake.sent("reoffer")[0]).participants
+        assert told.names == (NameId(aor="sip:alice@x.example", name="Alice"),)
+
+    run(scene)

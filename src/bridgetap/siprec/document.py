@@ -24,6 +24,7 @@ from .metadata import (
     SessionRecording,
     Stream,
 )
+from .parameters import NO_XML_CHARACTER
 
 NAMESPACE = "urn:ietf:params:xml:ns:recording:1"
 OURS = "urn:x-bridgetap:siprec:1"
@@ -155,11 +156,16 @@ def _write_session(root: etree._Element, session: Session) -> None:
 
 
 def _write_name(participant: etree._Element, name: NameId) -> None:
-    element = _child(participant, "nameID", aor=name.aor)
-    if name.name:
-        shown = _text(element, "name", name.name)
+    element = _child(participant, "nameID", aor=_carried(name.aor))
+    if shown_name := _carried(name.name):
+        shown = _text(element, "name", shown_name)
         if name.language:
             shown.set(_XML_LANG, name.language)
+
+
+def _carried(name: str) -> str:
+    """What a party calls itself is the party's: without the characters that XML does not have."""
+    return NO_XML_CHARACTER.sub("", name).strip()
 
 
 def _span(element: etree._Element, since_ns: int | None, until_ns: int | None) -> None:

@@ -36,7 +36,7 @@ CORE_HEADERS = frozenset((
 AS_THEY_STAND = frozenset({"call-info", "user-to-user"})
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")  # RFC 3261 §25.1
-_NO_XML_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NO_XML_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +89,6 @@ def header_value(value: str) -> str:
 
 
 def _require_xml(place: str, text: str) -> None:
-    if (found := _NO_XML_CHARACTER.search(text)) is not None:
+    if (found := NO_XML_CHARACTER.search(text)) is not None:
         rule = f"has a character that XML cannot carry, U+{ord(found[0]):04X}"
         raise InvalidStream(place, "…", rule, code=VALUE_INVALID)

@@ -1,12 +1,13 @@
 """The legs toward one recorder: one a track, each sending what the call's leg says or hears."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-from bridgetap.engine import Core, EngineError, LegHandle, LegMedia
+from bridgetap.engine import Core, LegHandle, LegMedia
 from bridgetap.flow.effects import Track
 from bridgetap.sdp import RecordingLine, Sink
+from bridgetap.sdp.recording import Wish
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class RecordingLines:
             for label, track in tracks:
                 cname = f"{entropy(9).hex()}@bridgetap"  # RFC 7022: random, one a participant
                 lines.append(_Line(label, track, core.media.open_leg(address=bind, label=name), cname))
-        except EngineError:
+        except BaseException:
             for line in lines:
                 line.leg.close()
             raise
@@ -56,14 +57,14 @@ class RecordingLines:
         """As the session description has them."""
         return tuple(RecordingLine(label=line.label, port=line.leg.rtp_port) for line in self._lines)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(line.label for line in self._lines)
+    def wishes(self, *, paused: bool) -> dict[str, Wish]:
+        """What is offered of each line, by its label."""
+        return dict.fromkeys((line.label for line in self._lines), "inactive" if paused else "sendonly")
 
     def send_to(self, sinks: Sequence[Sink | None]) -> list[str]:
         """Where each track goes from now on, by place. Returns the labels that nobody takes."""
         for line, sink in zip(self._lines, sinks, strict=True):
-            line.sink = sink
+            line.sink = _resting(sink, line.sink)
         self._apply()
         return [line.label for line in self._lines if line.sink is None]
 
@@ -82,7 +83,7 @@ class RecordingLines:
 
     def _apply(self) -> None:
         for line in self._lines:
-            if line.sink is None:
+            if line.sink is None or not line.sink.remote:
                 if line.copies:
                     line.copies = False
                     self._source.end_copy(line.leg)
@@ -91,6 +92,13 @@ class RecordingLines:
             if not line.copies:
                 line.copies = True
                 self._source.copy(line.track, line.leg)
+
+
+def _resting(sink: Sink | None, before: Sink | None) -> Sink | None:
+    """A hold of the old kind (`c=0.0.0.0`) names no address: the one that was known stays, and nothing flows."""
+    if sink is None or sink.remote or before is None:
+        return sink
+    return replace(sink, remote=before.remote, remote_rtcp=before.remote_rtcp, flows=False)
 
 
 def _media(sink: Sink, cname: str, *, flows: bool) -> LegMedia:

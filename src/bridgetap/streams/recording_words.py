@@ -24,10 +24,11 @@ def common_headers(contact: str, content_type: str = "") -> Headers:
     return [*headers, ("Content-Type", content_type)] if content_type else headers
 
 
-def invite_headers(connector: Connector, parameters: tuple[tuple[str, str], ...], *, now_ns: int) -> Headers:
-    """Of the INVITE alone. `Date` is when the recording began, for the recorder (RFC 7865 §6.1.1)."""
+def invite_headers(connector: Connector | None, parameters: tuple[tuple[str, str], ...], *, now_ns: int) -> Headers:
+    """Of the INVITE alone. `Date` is when the recording began, for the recorder (RFC 7865 §6.1.1). `connector`
+    only where its credentials may be shown."""
     date = formatdate(now_ns // 1_000_000_000, usegmt=True)
-    credentials = [connector.header] if connector.header is not None else []
+    credentials = [connector.header] if connector is not None and connector.header is not None else []
     return [("Require", "siprec"), ("Date", date), ("MIME-Version", "1.0"), *credentials, *parameters]
 
 

@@ -12,10 +12,6 @@ import structlog
 
 from bridgetap.clock import Clock
 from bridgetap.engine import (
-    CallAcked,
-    CallAnswered,
-    CallEnded,
-    CallProgress,
     Core,
     Credentials,
     DialogEvent,
@@ -23,22 +19,21 @@ from bridgetap.engine import (
     EngineError,
     Inbox,
     LegHandle,
-    ReofferAnswered,
-    ReofferReceived,
     RequestId,
-    RequestReceived,
 )
-from bridgetap.errors import BridgetapError, InvalidInput, InvalidSdp
+from bridgetap.errors import BridgetapError
 from bridgetap.flow.effects import Track
 from bridgetap.sdp import RecordingNegotiation
-from bridgetap.sdp.recording import Wish
 from bridgetap.siprec import RecordedCall, happenings, orders
 from bridgetap.siprec.metadata import Recording
+from bridgetap.siprec.recorder_uri import RecorderUri
 from bridgetap.siprec.session import RecordingSession
 
 from . import recording_words as words
 from .connectors import Connector
+from .recorder_dialog import RecorderDialog
 from .recording_lines import RecordingLines
+from .redirects import is_own, permitted
 
 NOT_ACCEPTABLE, METHOD_NOT_ALLOWED = 488, 405
 
@@ -65,16 +60,6 @@ class RecordingParts:
     addresses: Addresses
     clock: Clock
     entropy: Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialog:
-    """The session with one recorder; the next one gets another."""
-
-    id: DialogId
-    contact: str
-    negotiation: RecordingNegotiation
-    lines: RecordingLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +98,11 @@ class SiprecRecording:
         self._table = RecordingSession(
             call=call, targets=tuple(str(uri) for uri in connector.recorders), answer_s=connector.answer_s
         )
+        self._uris = {str(uri): uri for uri in connector.recorders}  # and where those redirect to
+        self._asked: set[str] = set()  # since the last one that nobody redirected to
         self._inbox: Inbox[News] = Inbox()
-        self._dialog: _Dialog | None = None
-        self._answered = False
+        self._dialog: RecorderDialog | None = None
+        self._over = False
         self._log = structlog.get_logger(__name__).bind(
             call_sid=call.facts.call_sid, siprec_sid=self._name, connector=connector.name
         )
@@ -128,30 +115,58 @@ class SiprecRecording:
 
     async def run(self) -> None:
         """Until the one `Over`. Whatever happens, no leg and no dialog is left behind."""
-        loop = asyncio.get_running_loop()
         try:
-            self._table.start(loop.time())
-            await self._carry_out()
-            while not self._table.is_over:
-                try:
-                    async with asyncio.timeout_at(self._table.next_timeout()):
-                        news = await self._inbox.get()
-                except TimeoutError:
-                    self._table.handle_timeout(loop.time())
-                else:
-                    happening = self._heard(news) if isinstance(news, _Heard) else news
-                    if happening is not None:
-                        self._table.handle(happening, loop.time())
-                await self._carry_out()
+            await self._drive()
+        except Exception as error:  # noqa: BLE001 - the root of a recording's task: its fault ends it, and it alone
+            self._log.exception("siprec.crashed")
+            self._end(f"a fault of this server's: {type(error).__name__}")
         finally:
             self._part()
+            self._end("it was cut off")
+
+    async def _drive(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._table.start(loop.time())
+        await self._carry_out()
+        while not self._table.is_over:
+            try:
+                async with asyncio.timeout_at(self._table.next_timeout()):
+                    news = await self._inbox.get()
+            except TimeoutError:
+                self._table.handle_timeout(loop.time())
+            else:
+                happening = self._happening(news)
+                if happening is not None:
+                    self._table.handle(happening, loop.time())
+            await self._carry_out()
+
+    def _happening(self, news: News) -> happenings.Happening | None:
+        if not isinstance(news, _Heard):
+            return news
+        try:
+            return self._heard(news)
+        except EngineError as error:
+            return happenings.Lost(reason=str(error))
+
+    def _end(self, why: str) -> None:
+        """Where the table did not come to its end."""
+        if not self._over:
+            self._announce(orders.Over(reason="failed", detail=why))
+
+    def _announce(self, told: Told) -> None:
+        self._over = self._over or isinstance(told, orders.Over)
+        self._log.info("siprec.news", what=type(told).__name__.lower(), detail=_detail(told))
+        self._told(told)
 
     # -- what the table orders --
 
     async def _carry_out(self) -> None:
         while wanted := self._table.outputs():
             for order in wanted:
-                await self._do(order)
+                try:
+                    await self._do(order)
+                except EngineError as error:
+                    self._inbox.put(happenings.Lost(reason=str(error)))
 
     async def _do(self, order: orders.Order) -> None:
         match order:
@@ -161,17 +176,20 @@ class SiprecRecording:
                 self._say(order)
             case orders.Hold() | orders.Flow():
                 if self._dialog is not None:
-                    self._dialog.lines.flow(flows=isinstance(order, orders.Flow))
+                    self._dialog.flow(flows=isinstance(order, orders.Flow))
             case orders.HangUp():
                 self._part()
             case orders.Started() | orders.PassedOver() | orders.Over():
-                self._log.info("siprec.news", what=type(order).__name__.lower(), detail=_detail(order))
-                self._told(order)
+                self._announce(order)
             case _:
                 assert_never(order)
 
     async def _ask(self, ask: orders.Ask) -> None:
         """INVITE a recorder. What cannot be sent is a refusal like any other."""
+        target = self._uris[ask.target]
+        if target in self._connector.recorders:
+            self._asked.clear()
+        self._asked.add(ask.target)
         try:
             address = await self._parts.addresses.towards(words.host_of(ask.target))
             lines = RecordingLines.open(
@@ -182,55 +200,63 @@ class SiprecRecording:
                 name=self._name,
                 entropy=self._parts.entropy,
             )
-        except (BridgetapError, OSError) as error:
+        except (BridgetapError, EngineError, OSError) as error:
             self._inbox.put(happenings.Refused(status=0, reason=str(error)))
             return
+        try:
+            self._invite(ask, target, address.advertised, lines)
+        except (BridgetapError, EngineError) as error:
+            lines.close()
+            self._inbox.put(happenings.Refused(status=0, reason=str(error)))
+        except BaseException:
+            lines.close()
+            raise
+
+    def _invite(self, ask: orders.Ask, target: RecorderUri, advertised: str, lines: RecordingLines) -> None:
         negotiation = RecordingNegotiation(
-            address=address.advertised,
+            address=advertised,
             session_id=int.from_bytes(self._parts.entropy(6), "big"),
             lines=lines.offered,
         )
-        host = f"[{address.advertised}]" if ":" in address.advertised else address.advertised
+        host = f"[{advertised}]" if ":" in advertised else advertised
         contact = f"<sip:bridgetap@{host}>"
-        content_type, body = self._body(negotiation.offer(_wishes(lines, paused=ask.paused)), ask.document)
-        own = words.invite_headers(self._connector, self._headers, now_ns=self._parts.clock.now_ns())
-        try:
-            dialog = self._parts.core.sip.invite(
-                target=ask.target,
-                from_=contact,
-                to=f"<{ask.target}>",
-                headers=[*words.common_headers(contact, content_type), *own],
-                body=body,
-                credentials=self._credentials(),
-                reliable="off",
-            )
-        except EngineError as error:
-            lines.close()
-            self._inbox.put(happenings.Refused(status=0, reason=str(error)))
-            return
-        self._answered = False
-        self._dialog = _Dialog(dialog, contact, negotiation, lines)
+        content_type, body = self._body(negotiation.offer(lines.wishes(paused=ask.paused)), ask.document)
+        known = is_own(target, self._connector.recorders)
+        own = words.invite_headers(self._connector if known else None, self._headers, now_ns=self._parts.clock.now_ns())
+        dialog = self._parts.core.sip.invite(
+            target=ask.target,
+            from_=contact,
+            to=f"<{ask.target}>",
+            headers=[*words.common_headers(contact, content_type), *own],
+            body=body,
+            credentials=self._credentials() if known else None,
+            reliable="off",
+        )
+        self._dialog = RecorderDialog(
+            dialog,
+            sip=self._parts.core.sip,
+            contact=contact,
+            negotiation=negotiation,
+            lines=lines,
+            redirected=lambda contacts: self._redirected(ask.target, contacts),
+            log=self._log,
+        )
         self._parts.core.hear_dialog(dialog, lambda event: self._inbox.put(_Heard(dialog, event)))
 
     def _say(self, order: orders.Tell | orders.Offer) -> None:
         """Everything or a change, always with the offer that defines the labels (RFC 7866 §9.1)."""
-        dialog = self._dialog
-        if dialog is None:
+        if self._dialog is None:
             return
-        sdp = dialog.negotiation.offer(_wishes(dialog.lines, paused=order.paused))
-        content_type, body = self._body(sdp, order.document)
-        headers = words.common_headers(dialog.contact, content_type)
+        content_type, body = self._body(self._dialog.offer(paused=order.paused), order.document)
         if isinstance(order, orders.Tell):
-            self._parts.core.sip.reoffer(dialog.id, method="INVITE", body=body, headers=headers)
+            self._dialog.tell(content_type, body)
         else:
-            self._parts.core.sip.respond(RequestId(order.request), status=200, headers=headers, body=body)
+            self._dialog.answer_with_offer(RequestId(order.request), content_type, body)
 
     def _part(self) -> None:
-        """Send nothing more, then say goodbye."""
         dialog, self._dialog = self._dialog, None
         if dialog is not None:
-            dialog.lines.close()
-            self._parts.core.sip.hang_up(dialog.id)
+            dialog.part()
 
     # -- what the recorder says --
 
@@ -238,81 +264,15 @@ class SiprecRecording:
         dialog = self._dialog
         if dialog is None or dialog.id != news.dialog:
             return None  # of a recorder that was given up
-        event = news.event
-        match event:
-            case CallAnswered():
-                return self._call_answered(dialog, event)
-            case CallEnded():
-                return self._call_ended(event)
-            case ReofferAnswered():
-                if 200 <= event.status < 300:
-                    self._accept(dialog, "", event.body)
-                return happenings.TellAnswered(status=event.status)
-            case ReofferReceived():
-                return self._reoffered(dialog, event)
-            case CallAcked():
-                if event.body:
-                    self._accept(dialog, "", event.body)
-                return None
-            case RequestReceived():
-                return self._requested(event)
-            case CallProgress():
-                return None
-            case _:
-                assert_never(event)
+        return dialog.hear(news.event)
 
-    def _call_answered(self, dialog: _Dialog, event: CallAnswered) -> happenings.Happening:
-        try:
-            sinks = dialog.negotiation.accept(words.sdp_of(event.content_type, event.body))
-        except InvalidInput as error:
-            return happenings.Refused(status=NOT_ACCEPTABLE, reason=str(error))
-        self._answered = True
-        self._note_refused(dialog.lines.send_to(sinks))
-        return happenings.Taken()
-
-    def _call_ended(self, event: CallEnded) -> happenings.Happening:
-        if not self._answered:
-            targets = words.contacts(event.headers) if 300 <= event.status < 400 else ()
-            return happenings.Refused(status=event.status, reason=event.reason or event.cause, targets=targets)
-        if event.cause == "bye":
-            why = words.header(event.headers, "Reason")
-            return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=why)
-        return happenings.Lost(reason=event.reason or event.cause)
-
-    def _accept(self, dialog: _Dialog, content_type: str, body: bytes) -> None:
-        """An answer to a later offer; one that cannot be used changes nothing."""
-        try:
-            sinks = dialog.negotiation.accept(words.sdp_of(content_type, body))
-        except InvalidInput as error:
-            self._log.warning("siprec.answer_unusable", error=str(error))
-            return
-        self._note_refused(dialog.lines.send_to(sinks))
-
-    def _reoffered(self, dialog: _Dialog, event: ReofferReceived) -> happenings.Happening | None:
-        kind = words.header(event.headers, "Content-Type")
-        respond = self._parts.core.sip.respond
-        if words.is_snapshot_request(kind, event.body):
-            respond(event.request, status=200, headers=words.common_headers(dialog.contact))
-            return happenings.SnapshotWanted()
-        if not event.body:
-            return happenings.OfferWanted(request=event.request)
-        try:
-            answer = dialog.negotiation.answer(words.sdp_of(kind, event.body))
-        except InvalidInput as error:
-            respond(event.request, status=error.status if isinstance(error, InvalidSdp) else NOT_ACCEPTABLE)
-            return None
-        headers = words.common_headers(dialog.contact, "application/sdp")
-        respond(event.request, status=200, headers=headers, body=answer.body)
-        self._note_refused(dialog.lines.send_to(answer.sinks))
-        return None
-
-    def _requested(self, event: RequestReceived) -> happenings.Happening | None:
-        respond = self._parts.core.sip.respond
-        if event.method == "UPDATE" and words.is_snapshot_request(event.content_type, event.body):
-            respond(event.request, status=200)
-            return happenings.SnapshotWanted()
-        respond(event.request, status=METHOD_NOT_ALLOWED, headers=[("Allow", words.ALLOW)])
-        return None
+    def _redirected(self, target: str, contacts: tuple[str, ...]) -> tuple[str, ...]:
+        """Where a 3xx may lead."""
+        found, refused = permitted(contacts, by=self._uris[target], asked=self._asked)
+        for why in refused:
+            self._log.warning("siprec.redirect_not_followed", reason=why)
+        self._uris |= {str(uri): uri for uri in found if str(uri) not in self._uris}
+        return tuple(map(str, found))
 
     # -- below --
 
@@ -325,14 +285,6 @@ class SiprecRecording:
         if not connector.username:
             return None
         return Credentials(username=connector.username, password=connector.password)
-
-    def _note_refused(self, labels: list[str]) -> None:
-        if labels:
-            self._log.warning("siprec.tracks_refused", labels=labels)
-
-
-def _wishes(lines: RecordingLines, *, paused: bool) -> dict[str, Wish]:
-    return dict.fromkeys(lines.labels, "inactive" if paused else "sendonly")
 
 
 def _detail(told: Told) -> str:
