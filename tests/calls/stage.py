@@ -53,6 +53,7 @@ from bridgetap.store import (
     NotificationRecord,
     StepRecord,
     StoreFull,
+    StoreUnavailable,
     StreamRecord,
 )
 from bridgetap.streams import StreamParts, StreamPolicy, Streams
@@ -83,6 +84,7 @@ class MemoryRecords:
     versions: list[Any] = field(default_factory=list)
     commit_s: float = 0.0
     full: bool = False
+    away: bool = False  # what is put is kept, and nobody hears that it is written
 
     def put(self, record: Any) -> None:
         key = f"{record.call_sid}/{record.index}" if isinstance(record, DocumentRecord) else record.sid
@@ -95,6 +97,8 @@ class MemoryRecords:
     async def commit_now(self, record: Any) -> None:
         self.put(record)
         await asyncio.sleep(self.commit_s)
+        if self.away:
+            raise StoreUnavailable("calls", self.commit_s)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [row for row in self.rows.values() if isinstance(row, kind)]

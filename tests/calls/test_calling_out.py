@@ -9,6 +9,7 @@ from bridgetap.calls import CallLimits, NewCall
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.errors import Conflict, InvalidInput, NotFound
 from bridgetap.ids import CallSid
+from bridgetap.store import StoreError, StoreFull, StoreRefused
 
 from .stage import Stage, connect, say
 
@@ -136,6 +137,49 @@ def test_no_call_is_made_when_none_would_be_taken(tmp_path: Path, why: str) -> N
             with pytest.raises(Conflict) as refused:
                 await create(stage)
             assert refused.value.code == 20503
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("trouble", ["away", "cancelled", "draining"])
+def test_a_call_that_is_not_made_once_its_row_may_be_there_has_its_end(tmp_path: Path, trouble: str) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, say(), limits=CallLimits(drain_s=1)).running() as stage:
+            stage.records.commit_s = 10.0
+            creating = asyncio.ensure_future(create(stage))
+            await stage.settle(1)
+            if trouble == "away":
+                stage.records.away = True
+            elif trouble == "cancelled":
+                creating.cancel()
+            else:
+                await stage.calls.drain()
+            await asyncio.wait([creating])
+            if trouble != "cancelled":
+                error = creating.exception()
+                assert isinstance(error, Conflict)
+                assert error.code == 20503
+            (row,) = stage.call_rows()
+            assert (row.status, row.is_open) == ("failed", False)
+            assert stage.dialled() == []
+            assert stage.calls.gauges()["calls_live"] == 0
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("error", [StoreFull(1), StoreRefused("calls", "null")])
+def test_a_call_without_a_row_is_not_made_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: StoreError
+) -> None:
+    async def refuse(_: object) -> None:
+        raise error
+
+    async def main() -> None:
+        async with Stage(tmp_path, say()).running() as stage:
+            monkeypatch.setattr(stage.records, "commit_now", refuse)
+            with pytest.raises(Conflict):
+                await create(stage)
+            assert stage.records.versions == []
 
     run_virtual(main())
 

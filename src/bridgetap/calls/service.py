@@ -13,7 +13,7 @@ import structlog
 from bridgetap.engine import EngineError, IncomingCall, SipNotice
 from bridgetap.errors import BridgetapError, Conflict, InvalidInput, InvalidSdp, NotFound
 from bridgetap.ids import CallSid
-from bridgetap.store import CallRecord, StoreError
+from bridgetap.store import CallRecord, StoreError, StoreFull, StoreRefused
 from bridgetap.streams import Named, StreamRequest
 
 from .call import WRONG_STATE, Call
@@ -22,6 +22,7 @@ from .flow_book import FlowBook
 from .instructions import CallChange, Instructions, NewCall, Voice, of_number, status_of_number
 from .ledger import CallEntry
 from .performer import AnswerMode
+from .ringing import GIVEN_UP
 from .routing import Arrival
 from .status_reports import StatusReports
 from .trunks import Reachable, Registration, Trunk, Trunks
@@ -110,10 +111,10 @@ class Calls:
             sid=CallSid(ledger.sid("CA")), direction="outbound-api", from_=wanted.from_, to=branches[0][0].to_number
         )
         reports = self._exchange.report(entry, wanted.status)
-        try:
-            await entry.commit()
-        except StoreError as error:
-            raise Conflict(str(error), code=UNAVAILABLE) from None
+        await self._write_down(entry)
+        if self._draining:
+            entry.ended(GIVEN_UP, given_up="failed")
+            raise Conflict("no call is taken now: the server drains", code=UNAVAILABLE)
         call = self._call(
             entry=entry,
             instructions=instructions,
@@ -190,6 +191,18 @@ class Calls:
         return live
 
     # -- new calls --
+
+    async def _write_down(self, entry: CallEntry) -> None:
+        try:
+            await entry.commit()
+        except (StoreFull, StoreRefused) as error:
+            raise Conflict(str(error), code=UNAVAILABLE) from None
+        except BaseException as error:
+            # Cancelled, or the database does not answer: the row may be there, so it gets its end.
+            entry.ended(GIVEN_UP, given_up="failed")
+            if isinstance(error, StoreError):
+                raise Conflict(str(error), code=UNAVAILABLE) from None
+            raise
 
     def _on_incoming(self, invite: IncomingCall) -> None:
         """Runs inside the drain: decides at once, so that nothing of this call can come before it is known."""
