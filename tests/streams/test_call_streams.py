@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import structlog
 
 from bridgetap.engine import EngineError, ForkLagging, ForkOpened, ForkReconnecting, ForkResumed
 from bridgetap.engine.fake import FakeLeg, fake_core
@@ -504,3 +505,41 @@ async def test_what_does_not_end_in_time_ends_as_drained(desk: Desk) -> None:
     await desk.streams.close(patience_s=5)
     assert sorted(desk.ends()) == [("a", "drained"), ("b", "drained")]
     assert desk.streams.live == 0
+
+
+@pytest.mark.parametrize("outcome", [None, StoreFull(1), StoreUnavailable("streams", 10.0)])
+def test_what_the_server_ends_while_its_row_is_written_ends_once(outcome: Exception | None) -> None:
+    async def main() -> None:
+        desk = Desk()
+        committed = asyncio.Event()
+
+        async def slowly() -> None:
+            await committed.wait()
+            if outcome is not None:
+                raise outcome
+
+        desk.commit = slowly
+        starting = asyncio.ensure_future(desk.start())
+        await desk.settle()
+        await desk.streams.close(patience_s=1)
+        committed.set()
+        await asyncio.wait([starting])
+        assert type(starting.exception()) in (type(None), Conflict, StoreUnavailable)
+        assert desk.ends() == [("tap", "drained")]
+        assert desk.leg.forks == {}, "the core never hears of it"
+        assert desk.streams.live == 0
+
+    run_virtual(main())
+
+
+@virtual
+async def test_what_the_core_says_after_the_servers_end_is_not_heard(desk: Desk) -> None:
+    await desk.start()
+    (fork,) = desk.leg.forks
+    await desk.streams.close(patience_s=1)
+    with structlog.testing.capture_logs() as logs:
+        desk.fake.push(ForkOpened(leg=desk.leg.id, fork=fork, connect_ms=1))
+        desk.leg.end_fork(fork, reason="call-ended")
+        await desk.settle()
+    assert logs == []
+    assert desk.ends() == [("tap", "drained")]

@@ -72,6 +72,10 @@ class Core:
     def hear_fork(self, fork: ForkId, sink: Callable[[ev.ForkEvent], None]) -> None:
         self._forks[fork] = sink
 
+    def drop_fork(self, fork: ForkId) -> None:
+        """Hear no more of a fork: its stream has had its end."""
+        self._forks.pop(fork, None)
+
     def drop_leg(self, leg: LegId) -> None:
         """Hear no more of a leg: its owner is gone before its last figures came."""
         self._legs.pop(leg, None)

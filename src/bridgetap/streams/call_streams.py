@@ -147,12 +147,16 @@ class CallStreams:
         try:
             await parts.records.commit_now(stream.record)
         except (StoreFull, StoreRefused) as error:
-            self._forget(stream)
+            if not stream.is_over:
+                self._forget(stream)
             raise Conflict(f"the stream cannot be written down: {error}", code=STREAM_FAILED) from None
         except BaseException:
             # Cancelled, or the database does not answer: the row may be there, so it gets its end.
-            stream.end(End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down"))
+            if not stream.is_over:
+                stream.end(End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down"))
             raise
+        if stream.is_over:  # the server stopped, and had no patience left
+            return named
         if (reason := self._ended_meanwhile(stream)) is not None:
             stream.end(End(reason=reason))
             return named

@@ -57,6 +57,11 @@ class Stream:
         self._reconnecting = False  # that there is no connection was said
         self._log = structlog.get_logger(__name__).bind(call_sid=record.call_sid, stream_sid=named.sid)
 
+    @property
+    def is_over(self) -> bool:
+        """It had its one end."""
+        return self.state is State.ENDED
+
     def stopping(self) -> None:
         """It takes no further audio."""
         self.state = advance(self.state, Step.STOPPED)
@@ -136,6 +141,8 @@ class Stream:
     def end(self, end: End) -> None:
         """The one end."""
         self.state = advance(self.state, Step.ENDED)
+        if self.fork is not None:
+            self._parts.core.drop_fork(self.fork)
         self._gone(self)
         now = self._parts.clock.now_ns()
         ended = replace(
