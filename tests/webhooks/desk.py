@@ -108,6 +108,9 @@ class Desk:
                 match answer:
                     case "hang":
                         await asyncio.Event().wait()
+                    case "slow":
+                        await asyncio.sleep(2)
+                        return httpx.Response(200)
                     case "refuse":
                         raise httpx.ConnectError("no", request=request) from ConnectionRefusedError()
                     case int():

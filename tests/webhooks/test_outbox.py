@@ -157,6 +157,17 @@ async def test_draining_waits_for_what_can_be_sent_and_for_no_more(desk: Desk) -
 
 
 @virtual()
+async def test_draining_waits_for_a_later_try_that_is_under_way(desk: Desk) -> None:
+    desk.answers["good"] = [503, "slow", 200]
+    desk.tell("MZ1", 0)
+    await pass_time(1)
+    assert len(desk.told()) == 2
+    assert desk.disk.rows
+    await desk.outbox.drain(patience_s=5)
+    assert desk.disk.rows == {}
+
+
+@virtual()
 async def test_draining_is_bounded(desk: Desk) -> None:
     desk.answers["dead"] = ["hang"]
     desk.tell("MZ1", 0, host="dead")

@@ -129,7 +129,9 @@ class Outbox:
                     tasks.create_task(self._try(item))
                 if self._has_room():
                     self._room.set()
-                if not (self._schedule.busy or self._fresh or self._committing or self._reading):
+                if self._schedule.busy or self._fresh or self._committing or self._reading:
+                    self._quiet.clear()
+                else:
                     self._quiet.set()
                 try:
                     async with asyncio.timeout_at(self._deadline()):
