@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from bridgetap.calls import CallChange, LastWords, NewCall, Voice
 from bridgetap.clock import VirtualClock
 from bridgetap.engine.virtual_loop import run_virtual
+from bridgetap.errors import InvalidInput
 from bridgetap.ids import CallSid
 from bridgetap.store import CallRecord, open_store
 from bridgetap.twiml import DocumentText
 from bridgetap.twiml.effects import CallCallback
-from bridgetap.webhooks import CallbackRows, Seal, StatusCallback, WebhookUrl
+from bridgetap.webhooks import Callback, CallbackRows, Seal, StatusCallback, WebhookUrl
 
 from .stage import ACCOUNT, VOICE, Stage
 
@@ -91,6 +94,51 @@ def test_a_dialled_party_has_its_own(tmp_path: Path) -> None:
             assert told(stage, "CallStatus", "CallSid", "ParentCallSid", "Direction") == [
                 (status, party.sid, caller.sid, "outbound-dial") for status in ("initiated", "in-progress", "completed")
             ]
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("to", ["<urn:service:sos>", "<sip:>", "no address", '"open <sip:a@b.example>'])
+def test_a_call_whose_to_cannot_be_read_is_told_of_and_leaves_nothing_behind(tmp_path: Path, to: str) -> None:
+    """Which number is called stands in the Request-URI; To may say what it likes."""
+
+    async def main() -> None:
+        number = VOICE | STATUS | {"status_callback_event": list(ALL)}
+        trunks = ({"name": "carrier", "max_calls": 1},)
+        async with Stage(tmp_path, number=number, trunks=trunks).running() as stage:
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call(to=to)
+            await stage.heard()
+            assert stage.fake.sent("reject") == []
+            assert told(stage, "CallStatus", "SipDomain") == [
+                ("initiated", ""),
+                ("ringing", ""),
+                ("in-progress", ""),
+                ("completed", ""),
+            ]
+            assert [row.status for row in stage.call_rows()] == ["completed"]
+            await stage.call(2)
+            assert stage.fake.sent("answer")[-1].of == 2, "its place on the trunk is free again"
+
+    run_virtual(main())
+
+
+def test_a_report_that_cannot_be_made_hurts_no_call(tmp_path: Path) -> None:
+    async def main() -> None:
+        number = VOICE | STATUS | {"status_callback_event": list(ALL)}
+        trunks = ({"name": "carrier", "max_calls": 1},)
+        async with Stage(tmp_path, number=number, trunks=trunks).running() as stage:
+
+            def put(callback: Callback) -> None:
+                raise InvalidInput("url", "", "cannot be sealed")
+
+            stage.told.put = put  # type: ignore[method-assign]
+            stage.serve("voice", "<Say>hello</Say>")
+            await stage.call()
+            await stage.heard()
+            assert [row.status for row in stage.call_rows()] == ["completed"]
+            await stage.call(2)
+            assert stage.fake.sent("answer")[-1].of == 2
 
     run_virtual(main())
 

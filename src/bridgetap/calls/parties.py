@@ -146,12 +146,12 @@ class Party:
     def release(self, ended: Ended) -> None:
         """Close its audio, its row and its place on the trunk."""
         self.leg.close()
-        for entry in (self.entry, *self._successors):
-            if entry is not None:
-                entry.ended(ended)
         if self.trunk is not None:
             self.trunk.give_back()
             self.trunk = None
+        for entry in (self.entry, *self._successors):
+            if entry is not None:
+                entry.ended(ended)
 
     def _closed(self, stats: LegStats) -> None:
         if self.entry is not None:

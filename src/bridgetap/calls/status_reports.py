@@ -7,7 +7,7 @@ import structlog
 
 from bridgetap.clock import Clock, rfc2822
 from bridgetap.engine import IncomingCall
-from bridgetap.errors import InvalidInput
+from bridgetap.errors import BridgetapError, InvalidInput
 from bridgetap.store import CallbackRecord, CallRecord
 from bridgetap.twiml.effects import Callback as AskedCallback
 from bridgetap.twiml.effects import CallCallback, CallEvent
@@ -51,12 +51,17 @@ class StatusReports:
         return self._sealed.close(self._to) if self._to and "completed" in self._events else ""
 
     def tell(self, event: CallEvent, call: CallRecord) -> None:
-        """Durable: what is told here is sent even if the process is killed."""
+        """Durable: what is told here is sent even if the process is killed. A report that cannot be made
+        is logged: it never harms the call it tells of."""
         if self._to is None or event not in self._events:
             return
-        parameters = voice_parameters(call, sip=self._invite)
         now_ns = self._clock.now_ns()
-        self._callbacks.put(_callback(event, call, self._to, parameters, sequence=self._told, at_ns=now_ns))
+        try:
+            parameters = voice_parameters(call, sip=self._invite)
+            self._callbacks.put(_callback(event, call, self._to, parameters, sequence=self._told, at_ns=now_ns))
+        except BridgetapError as error:
+            log.error("callback.unmade", call_sid=call.sid, about=event, error=str(error))
+            return
         self._told += 1
 
 

@@ -39,10 +39,9 @@ def voice_parameters(call: CallRecord, *, sip: IncomingCall | None) -> dict[str,
 
 
 def _sip_parameters(call: IncomingCall) -> Mapping[str, str]:
-    to = NameAddr.parse(call.to, place="To").uri
     parameters = {
         "SipCallId": call.call_id,
-        "SipDomain": to.host,
+        "SipDomain": _domain(call.to),
         "SipSourceIp": call.source.rpartition(":")[0].strip("[]"),
     }
     if call.user is not None:
@@ -53,6 +52,14 @@ def _sip_parameters(call: IncomingCall) -> Mapping[str, str]:
     if (forwarded := forwarded_from(call)) is not None:
         parameters["ForwardedFrom"] = forwarded
     return parameters
+
+
+def _domain(to: str) -> str:
+    """"" where To names no host: routing goes by the Request-URI, so such a call may be talking already."""
+    try:
+        return NameAddr.parse(to).uri.host
+    except InvalidInput:
+        return ""
 
 
 def forwarded_from(call: IncomingCall) -> str | None:
