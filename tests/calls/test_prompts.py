@@ -6,7 +6,7 @@ import pytest
 
 from bridgetap.engine.virtual_loop import run_virtual
 
-from .stage import Stage, say, state
+from .stage import VOICE, Stage, say, state
 
 
 def test_the_first_prompt_answers_the_call_and_the_next_waits_for_its_end(tmp_path: Path) -> None:
@@ -51,6 +51,39 @@ def test_an_audio_file_and_digits(tmp_path: Path) -> None:
             (digits,) = stage.fake.sent("send_dtmf")
             assert (digits.of, digits["digits"]) == (1, "1w2ww#")
             await stage.heard()
+            assert stage.calls.gauges()["calls_live"] == 0
+
+    run_virtual(main())
+
+
+def signals(stage: Stage) -> list[str]:
+    """The keys that were sent by INFO."""
+    requests = [command for command in stage.fake.sent("request") if command["method"] == "INFO"]
+    return [command["body"].decode().split("\r\n")[0] for command in requests]
+
+
+@pytest.mark.parametrize("loop", [1, 2, 0])
+def test_digits_by_info_take_their_time_and_end_with_the_call(tmp_path: Path, loop: int) -> None:
+    """A key takes 100 ms and a gap of 70, as in RTP; w is half a second, W a whole one."""
+
+    async def main() -> None:
+        trunks = ({"name": "carrier", "dtmf": "info"},)
+        async with Stage(tmp_path, number=VOICE, trunks=trunks).running() as stage:
+            stage.serve("voice", f"<Play digits='1wW2' loop='{loop}'/><Say>hello</Say>")
+            await stage.call()
+            assert signals(stage) == ["Signal=1"]
+            await stage.settle(1.6)
+            assert signals(stage) == ["Signal=1"]
+            await stage.settle(0.1)
+            assert signals(stage) == ["Signal=1", "Signal=2"]
+            await stage.settle(3600)
+            if loop:
+                assert signals(stage) == ["Signal=1", "Signal=2"] * loop
+                assert stage.prompter.made == ["hello"]
+            else:
+                assert len(signals(stage)) == pytest.approx(3600 / 1.84 * 2, abs=4)
+                assert stage.prompter.made == []
+            await stage.hang_up(1)
             assert stage.calls.gauges()["calls_live"] == 0
 
     run_virtual(main())

@@ -14,6 +14,9 @@ from .leg_states import Ended, Notice, Played
 from .parties import Party
 from .tones import Prompter, Tone
 
+KEY_S = 0.17  # of a key by INFO: as in RTP, 100 ms and a gap of 70
+PAUSE_S = 0.5  # w
+
 
 class Player:
     """What one party hears from us."""
@@ -51,11 +54,19 @@ class Player:
 
     async def _send(self, digits: str, loop: int) -> None:
         turn = 0
-        while not self._party.is_over and (loop == 0 or turn < loop):
+        while digits and not self._party.is_over and (loop == 0 or turn < loop):
             turn += 1
-            play = self._party.leg.send_digits(digits)
-            if play is not None:
-                await self._wait(play)
+            if self._party.leg.dtmf_by_info:
+                await self._send_one_by_one(digits)
+            else:
+                await self._wait(self._party.leg.rtp.send_dtmf(digits))
+
+    async def _send_one_by_one(self, digits: str) -> None:
+        for digit in digits:
+            if self._party.is_over:
+                return
+            self._party.leg.send_digits(digit)
+            await asyncio.sleep(PAUSE_S if digit in "wW" else KEY_S)
 
     async def _wait(self, play: PlayId) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
