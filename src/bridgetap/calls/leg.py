@@ -304,8 +304,8 @@ class Leg:
             self._log.warning("leg.key_untold", error=str(error))
 
     def _progress(self, event: CallProgress) -> list[Notice]:
-        if self.state is State.UP:
-            return []  # overtaken by the answer
+        if self.state is State.UP or self._leaving:
+            return []  # overtaken by the answer, or by our hanging up
         answer = session_description(event.content_type, event.body)
         if answer and self._session.accept(answer):
             first = self.state is not State.EARLY

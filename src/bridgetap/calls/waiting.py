@@ -21,8 +21,11 @@ class Waiting:
         self._begins = begins
         self._plays = False
         self._bridge: Bridge | None = None
+        self._over = False
 
     def hear(self, ringing: Party, notice: Notice) -> None:
+        if self._over:
+            return
         match notice:
             case EarlyMedia() if self.alone and self._bridge is None:
                 self._stop_tone()
@@ -38,12 +41,14 @@ class Waiting:
 
     def goes_on(self) -> None:
         """Somebody has picked up and hears what is not for this party: it hears the tone meanwhile."""
-        self.part()
-        self._begins()
-        self._start_tone()
+        if not self._over:
+            self.part()
+            self._begins()
+            self._start_tone()
 
     def stop(self, answered: Party | None = None) -> Bridge | None:
-        """Hear nothing more of it. The bridge with the party that answered, where early media made one."""
+        """Hear nothing more of it, ever. The bridge with the party that answered, where early media made one."""
+        self._over = True
         self._stop_tone()
         if answered is None or self._bridge is None or self._bridge.other is not answered:
             self.part()
