@@ -117,6 +117,7 @@ class Prompter:
     def __init__(self) -> None:
         self.made: list[str] = []
         self.broken: set[str] = set()
+        self.ringback_s = 0.0  # how long it takes to make one
 
     async def say(self, text: str, *, voice: str = "default", language: str = "") -> Sound:
         return self._make(text)
@@ -125,6 +126,7 @@ class Prompter:
         return self._make(source)
 
     async def ringback(self, country: str = "") -> Sound:
+        await asyncio.sleep(self.ringback_s)
         if country not in ("", "de"):
             raise InvalidInput("ringback", country, "is not known")
         return Sound(RINGBACK + 1 if country else RINGBACK)
@@ -275,6 +277,11 @@ class Stage:
     async def settle(self, seconds: float = 0.01) -> None:
         """Let everything that is due happen."""
         await asyncio.sleep(seconds)
+
+    async def turns(self, count: int) -> None:
+        """Let the loop turn so many times: what is due happens up to a point."""
+        for _ in range(count):
+            await asyncio.sleep(0)
 
     # -- what phones do --
 

@@ -56,6 +56,8 @@ class Conversation:
                         await self._over.wait()
                 except TimeoutError:
                     self._log.info("dial.time_limit", time_limit_s=limit_s)
+                finally:
+                    self._over.set()  # whatever ended it: no transfer begins while the last one is told so
                 for transfer in self._transfers:
                     transfer.cancel()
         finally:
@@ -113,7 +115,14 @@ class Conversation:
             party.keep_place()  # it may hang up at once: its place waits for the new party
         task = self._tasks.create_task(self._transfer(party, transfer))
         self._transfers.add(task)
-        task.add_done_callback(self._transfers.discard)
+        task.add_done_callback(lambda task: self._done(task, party, transfer))
+
+    def _done(self, task: asyncio.Task[None], party: Party, transfer: Transfer) -> None:
+        self._transfers.discard(task)
+        if not transfer.begun:  # cancelled before that: nothing of it has run
+            self._transferor = None
+            transfer.close()
+            party.free_place()
 
     async def _transfer(self, party: Party, transfer: Transfer) -> None:
         self._log.info("transfer.begun", by="caller" if party is self._caller else "callee")

@@ -68,9 +68,8 @@ class Dialling:
             self._warn(0, "recording a dialled call is not available: it goes on without")
         result = DialResult(status="failed")
         try:
-            for reaches in self._turns():
-                if self._waiting.tone is None:
-                    self._waiting.tone = await self._ringing_tone()
+            self._waiting.tone = await self._ringing_tone()
+            for reaches in self._turns():  # their rows are open from now on
                 outcome = await self._first_there(reaches)
                 if isinstance(outcome, Party):
                     return await self._talk(outcome)

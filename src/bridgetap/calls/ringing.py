@@ -63,7 +63,9 @@ class Ring:
         return outcome
 
     def close(self) -> None:
-        """It will not be tried: its row closes, where it is open yet."""
+        """Nobody waits for it any more: who answered in that moment is hung up, the row closes where it is
+        open yet, also where nothing was tried."""
+        self._hang_up_all_but(None)
         self.entry.ended(GIVEN_UP, given_up="canceled")
 
     async def _first_answer(self) -> Party | Ended:

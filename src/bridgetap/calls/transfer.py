@@ -81,6 +81,7 @@ class Transfer:
 
     def __init__(self, *, desk: TransferDesk, ring: Ring, progress: ReferProgress, alone: bool) -> None:
         self.progress = progress
+        self.begun = False
         self._desk = desk
         self._ring = ring
         self._alone = alone
@@ -88,6 +89,18 @@ class Transfer:
     async def run(self, waiting: Waiting) -> Party | int:
         """Ring the target while `waiting` says what the transferred party hears. The party that
         answered, or the status that says why none did. Cancelled, the target stops ringing."""
+        self.begun = True
+        try:
+            return await self._ring_for(waiting)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """It is not wanted any more, whether it was tried or not."""
+        self._ring.close()
+
+    async def _ring_for(self, waiting: Waiting) -> Party | int:
         waiting.alone = self._alone
         try:
             waiting.tone = await self._desk.exchange.prompter.ringback(self._desk.ring_tone)
