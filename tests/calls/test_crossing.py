@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridgetap.calls import CallChange, TransferPolicy, Voice
-from bridgetap.engine import CallAnswered, DialogId, FlowId, RequestId, RequestReceived
+from bridgetap.engine import CallAnswered, DialogId, RequestId, RequestReceived
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.twiml import DocumentText
 
@@ -91,7 +91,9 @@ def test_a_dial_that_is_left_while_its_ringing_tone_is_made_leaves_no_row_open(t
 def test_a_dial_that_is_left_at_any_moment_leaves_nobody_behind(tmp_path: Path, turns: int) -> None:
     async def main() -> None:
         async with Stage(tmp_path, number=VOICE).running() as stage:
-            stage.serve("voice", "<Say>hello</Say><Dial><Number>+15550001111</Number><Number>+15550002222</Number></Dial>")
+            stage.serve(
+                "voice", "<Say>one</Say><Dial><Number>+15550001111</Number><Number>+15550002222</Number></Dial>"
+            )
             await stage.call()
             stage.leg(1).finish_playing()
             await stage.turns(turns)

@@ -55,7 +55,7 @@ def _sip_parameters(call: IncomingCall) -> Mapping[str, str]:
 
 
 def _domain(to: str) -> str:
-    """"" where To names no host: routing goes by the Request-URI, so such a call may be talking already."""
+    """Nothing where To names no host: routing goes by the Request-URI, such a call may be talking already."""
     try:
         return NameAddr.parse(to).uri.host
     except InvalidInput:
