@@ -7,6 +7,7 @@ use super::{Leg, Scratch};
 use crate::clock::{samples, step_up};
 use crate::config::Track;
 use crate::fork::Fork;
+use crate::g711::ULAW_SILENCE;
 use crate::ids::ForkId;
 use crate::play::Due;
 use crate::sink::Sink;
@@ -91,6 +92,8 @@ impl Leg {
             let Some(packet) = scratch.play.ulaw.get_mut(..length) else {
                 return;
             };
+            // Every call of this thread works in this room: what is left in it is another's.
+            packet.fill(ULAW_SILENCE);
             let mut forks = self.taps.listeners.forks.iter_mut();
             if let Some(fork) = forks.find(|fork| fork.id() == id) {
                 fork.speak(now, packet, sink);

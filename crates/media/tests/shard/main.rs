@@ -9,6 +9,7 @@
 mod asides;
 mod bridging;
 mod copying;
+mod cut_off;
 mod ending;
 mod forking;
 mod fuzz;
