@@ -123,13 +123,13 @@ impl Fork {
             // All was handed over; how the socket went after that changes nothing.
             return self.end_as_asked(0, rings, sink);
         }
-        let how = Ended {
-            reason: EndReason::Failed,
-            code: failure.code,
-            detail: failure.detail,
-            close_code: 0,
-        };
-        self.lost(now, how, failure.lasting, rings, sink);
+        let lasting = failure.lasting;
+        self.lost(now, Ended::failed(failure), lasting, rings, sink);
+    }
+
+    /// It may not begin, whatever endpoint is asked.
+    pub fn refused(&mut self, failure: Failure, rings: &Rings, sink: &mut impl Sink) {
+        self.end(Ended::failed(failure), rings, sink);
     }
 
     /// `stop` was handed over, and nothing more can be done for what is under way.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::latency::Latency;
+use super::wire::Failure;
 use crate::clock::CHUNK_MS;
 use crate::event::{EndReason, ForkEnded};
 use crate::ids::{ForkId, LegId};
@@ -27,6 +28,17 @@ pub struct Ended {
     pub code: u32,
     pub detail: String,
     pub close_code: u16,
+}
+
+impl Ended {
+    pub fn failed(failure: Failure) -> Self {
+        Self {
+            reason: EndReason::Failed,
+            code: failure.code,
+            detail: failure.detail,
+            close_code: 0,
+        }
+    }
 }
 
 impl Totals {

@@ -208,7 +208,7 @@ impl Shard {
                 if made.speaks() && !leg.give_voice(now, fork) {
                     let why = "another bidirectional stream is connected to this leg".to_owned();
                     let failure = Failure::lasting(ONE_SPEAKS, why);
-                    return made.failed(now, failure, &leg.taps.listeners.rings, sink);
+                    return made.refused(failure, &leg.taps.listeners.rings, sink);
                 }
                 leg.taps.add_fork(now, made);
                 self.forks.insert(fork, id);

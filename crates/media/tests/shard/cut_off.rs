@@ -1,6 +1,6 @@
 //! A stream that ends in the middle of a packet's work: what is left of it, and what others hear.
 
-use bridgetap_media::{Codec, Command, ForkId, Overflow, PlayId};
+use bridgetap_media::{Codec, Command, EndReason, ForkEndpoint, ForkId, Overflow, PlayId};
 
 use crate::forking::INBOUND;
 use crate::world::*;
@@ -35,4 +35,27 @@ fn a_stream_that_was_cut_off_leaves_silence_and_not_what_another_call_plays() {
     assert_eq!((ends.len(), ends[0].code), (1, 31930));
     let heard = world.heard_by(party.leg, 0, Codec::Pcmu);
     assert!(heard.len() > 30 * 160 && is_silent(&heard));
+}
+
+#[test]
+fn a_second_speaker_is_refused_once_and_for_all_its_endpoints() {
+    let mut world = World::new();
+    let leg = world.leg(1, Codec::Pcmu);
+    let speaks = |world: &mut World, id| {
+        world.fork_with(leg, id, INBOUND, |target| {
+            target.bidirectional = true;
+            target.endpoints = vec![ForkEndpoint::default(); 3];
+        })
+    };
+    let first = speaks(&mut world, 1);
+    world.open(first);
+    let second = speaks(&mut world, 2);
+    let ends = world.fork_ends();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(
+        (ends[0].fork, ends[0].reason, ends[0].code),
+        (second, EndReason::Failed, 31941)
+    );
+    assert!(world.net.dials.is_empty(), "{:?}", world.net.dials);
+    assert_eq!(world.shard.fork_count(), 1);
 }
