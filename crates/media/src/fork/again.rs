@@ -121,6 +121,8 @@ impl Fork {
             );
         }
         if handed.message.frame == ForkFrame::Stop {
+            // Whether it is written is still to be told: until then all may be sent again.
+            self.unsent_bytes = self.unsent_bytes.max(1);
             self.stage = Stage::Stopped {
                 until: now + STOP_GRACE,
             };

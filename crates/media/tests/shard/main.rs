@@ -30,3 +30,4 @@ mod talking;
 mod talking_nonsense;
 mod tracks;
 mod world;
+mod written;

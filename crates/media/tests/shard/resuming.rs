@@ -12,12 +12,12 @@ use serde_json::Value;
 use crate::forking::{INBOUND, call, events, number};
 use crate::world::*;
 
-const HOW: Resume = Resume {
+pub const HOW: Resume = Resume {
     overlap_ms: 2000,
     ring_ms: 30_000,
 };
 
-fn resuming(world: &mut World, leg: LegId, id: u64, how: Resume) -> ForkId {
+pub fn resuming(world: &mut World, leg: LegId, id: u64, how: Resume) -> ForkId {
     let fork = world.fork_with(leg, id, &Track::ALL, |target| {
         target.resume = Some(how);
         target.max_lag_ms = how.ring_ms;
@@ -27,7 +27,7 @@ fn resuming(world: &mut World, leg: LegId, id: u64, how: Resume) -> ForkId {
     fork
 }
 
-fn cut(world: &mut World, fork: ForkId, close_code: Option<u16>) {
+pub fn cut(world: &mut World, fork: ForkId, close_code: Option<u16>) {
     let now = world.now();
     let close = RemoteClose {
         close_code,
@@ -39,14 +39,14 @@ fn cut(world: &mut World, fork: ForkId, close_code: Option<u16>) {
 }
 
 /// The server answers the dial, and says what it kept.
-fn answer(world: &mut World, fork: ForkId, kept: Option<u64>) {
+pub fn answer(world: &mut World, fork: ForkId, kept: Option<u64>) {
     let now = world.now();
     world.shard.fork_opened(now, fork, kept, &mut world.net);
     world.pull();
 }
 
 /// What came over the connection number `n`: split where `connected` stands.
-fn connection(world: &World, fork: ForkId, n: usize) -> Vec<Value> {
+pub fn connection(world: &World, fork: ForkId, n: usize) -> Vec<Value> {
     let all = world.messages(fork);
     let starts: Vec<usize> = (0..all.len())
         .filter(|&at| all[at]["event"] == "connected")
@@ -55,7 +55,7 @@ fn connection(world: &World, fork: ForkId, n: usize) -> Vec<Value> {
     all[starts[n]..starts[n + 1]].to_vec()
 }
 
-fn sequences(messages: &[Value]) -> Vec<u64> {
+pub fn sequences(messages: &[Value]) -> Vec<u64> {
     let media = messages.iter().filter(|m| m["event"] == "media");
     media.map(|m| number(&m["sequenceNumber"])).collect()
 }
