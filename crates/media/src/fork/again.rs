@@ -104,7 +104,6 @@ impl Fork {
             return Some(ForkFrame::Event);
         }
         let handed = kept.hand_over(out)?;
-        kept.trim(self.unsent_ms.into());
         let chunks = handed.message.audio();
         if handed.recovered {
             self.totals.chunks_dropped -= chunks;

@@ -90,7 +90,7 @@ pub struct Kept {
     told: u64,
     /// The last that any receiver was told of: it can say that it has that, and no later one.
     known: u64,
-    /// The last ever handed over, and its time.
+    /// The last ever handed over, and the latest time of any that was.
     sent: u64,
     sent_clock_ms: u64,
     overlap_ms: u64,
@@ -263,7 +263,8 @@ impl Kept {
         self.known = self.known.max(self.told);
         if self.next > self.sent {
             self.sent = self.next;
-            self.sent_clock_ms = handed.message.clock_ms;
+            // One track runs ahead of the other by what its packets wait for.
+            self.sent_clock_ms = self.sent_clock_ms.max(handed.message.clock_ms);
         }
         self.next += 1;
         Some(handed)

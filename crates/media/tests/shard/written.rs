@@ -1,6 +1,6 @@
 //! What was handed over and not written: it is sent again over the next connection.
 
-use bridgetap_media::{Command, EndReason, Failure, ForkFrame, ForkId};
+use bridgetap_media::{Command, EndReason, Failure, ForkFrame, ForkId, Resume};
 
 use crate::forking::call;
 use crate::resuming::{HOW, answer, connection, resuming, sequences};
@@ -41,4 +41,28 @@ fn a_stop_that_was_never_written_is_sent_again() {
     assert_eq!(second.last().unwrap()["event"], "stop");
     let end = &world.fork_ends()[0];
     assert_eq!((end.reason, end.reconnects), (EndReason::Stopped, 1));
+}
+
+#[test]
+fn a_burst_that_was_handed_over_and_not_written_is_kept() {
+    let (mut world, mut alice) = call();
+    let short = Resume {
+        overlap_ms: 200,
+        ..HOW
+    };
+    let fork = resuming(&mut world, alice.leg, 1, short);
+    world.talk(&mut [&mut alice], ms(1000));
+    let now = world.now();
+    world.shard.fork_written(now, fork, 0, &mut world.net);
+    let written = *sequences(&world.messages(fork)).last().unwrap();
+    world.stalled.insert(fork);
+    world.talk(&mut [&mut alice], ms(3000));
+    assert!(hand_over(&mut world, fork).len() > 250);
+    fail(&mut world, fork);
+    world.run(ms(500));
+    world.stalled.clear();
+    answer(&mut world, fork, Some(written));
+    let second = connection(&world, fork, 1);
+    assert!(second.iter().all(|message| message["event"] != "gap"));
+    assert_eq!(sequences(&second)[0], written + 1);
 }
