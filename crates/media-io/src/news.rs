@@ -39,9 +39,9 @@ pub enum Place {
         /// Unread events of the class.
         limit: usize,
     },
-    /// Takes the place of an unread one of the same class.
+    /// Makes an unread one of the same class void, and comes behind what came since.
     Newest {
-        /// Which ones it replaces.
+        /// Which ones it makes void.
         class: u8,
     },
 }
@@ -235,6 +235,7 @@ impl<E: News> State<E> {
             return false;
         }
         let was_empty = letters.unread.is_empty();
+        let mut waits_since = now;
         match event.place() {
             Place::Last => {
                 letters.ended = true;
@@ -248,13 +249,14 @@ impl<E: News> State<E> {
                 }
             }
             Place::Newest { class } => {
-                if let Some(old) = letters.of_class(class).next() {
-                    *old = event;
-                    return true;
-                }
+                waits_since = letters.forget_class(class).unwrap_or(now);
             }
         }
         letters.unread.push_back((now, event));
+        // Whoever does not read is as far behind as ever, whatever took the place of what.
+        if let Some((since, _)) = letters.unread.front_mut() {
+            *since = waits_since.min(*since);
+        }
         if was_empty {
             self.with_news.push_back(source);
         }
@@ -279,14 +281,21 @@ impl<E: News> State<E> {
 }
 
 impl<E: News> Letters<E> {
-    fn of_class(&mut self, wanted: u8) -> impl Iterator<Item = &mut E> {
+    fn of_class(&self, wanted: u8) -> impl Iterator<Item = usize> {
         self.unread
-            .iter_mut()
-            .map(|(_, event)| event)
-            .filter(move |event| match event.place() {
+            .iter()
+            .enumerate()
+            .filter(move |(_, (_, event))| match event.place() {
                 Place::Limited { class, .. } | Place::Newest { class } => class == wanted,
                 Place::Last | Place::Kept => false,
             })
+            .map(|(at, _)| at)
+    }
+
+    /// Drop the unread one of the class; when it came.
+    fn forget_class(&mut self, class: u8) -> Option<Instant> {
+        let at = self.of_class(class).next()?;
+        self.unread.remove(at).map(|(since, _)| since)
     }
 }
 

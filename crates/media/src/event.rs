@@ -48,7 +48,7 @@ pub enum MediaEvent {
         /// From `StartFork` to the hand-over.
         connect_ms: f64,
     },
-    /// There is no connection, or no more: another one is made. Overwrites what was told of it before.
+    /// There is no connection, or no more: another one is made. Makes void what was told of it before.
     ForkReconnecting {
         /// The leg it copies.
         leg: LegId,

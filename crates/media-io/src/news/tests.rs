@@ -82,12 +82,19 @@ fn keys_have_their_places_and_no_more() {
 }
 
 #[test]
-fn figures_are_overwritten_where_they_stand() {
+fn the_newest_takes_the_place_of_an_unread_one_and_comes_behind_what_came_between() {
     let (queue, now) = queue();
-    for event in [Event::Lag(1, 1), Event::Key(1, 1), Event::Lag(1, 2)] {
-        queue.push(now, event);
+    let ms = Duration::from_millis;
+    for (at, event) in [
+        (0, Event::Lag(1, 1)),
+        (100, Event::Key(1, 1)),
+        (200, Event::Lag(1, 2)),
+    ] {
+        queue.push(now + ms(at), event);
     }
-    assert_eq!(queue.take(9), [Event::Lag(1, 2), Event::Key(1, 1)]);
+    // Whoever does not read is as far behind as ever.
+    assert!((ms(299)..=ms(301)).contains(&queue.oldest_wait(now + ms(300))));
+    assert_eq!(queue.take(9), [Event::Key(1, 1), Event::Lag(1, 2)]);
     queue.push(now, Event::Lag(1, 3));
     assert_eq!(
         queue.take(9),
