@@ -47,11 +47,6 @@ impl MovedLeg {
         self.0.taps.listeners.forks.iter().map(Fork::id)
     }
 
-    /// The legs that send its tracks: they must move with it.
-    pub fn copies(&self) -> impl Iterator<Item = LegId> {
-        self.0.taps.listeners.copies.targets()
-    }
-
     /// The recordings that move with it.
     pub fn records(&self) -> impl Iterator<Item = RecordId> {
         self.0.taps.records()
@@ -96,12 +91,12 @@ impl Shard {
             && let Some(other) = self.legs.get_mut(&peer)
         {
             other.relay(now, &heard, packet, &mut self.scratch, sink);
-            self.arm(peer);
             self.pass_on_copies(now, peer, sink);
+            self.settle_packet(now, peer);
         }
         self.pass_on_keys(now, leg);
         self.pass_on_copies(now, leg, sink);
-        self.arm(leg);
+        self.settle_packet(now, leg);
     }
 
     /// A datagram arrived on a leg's RTCP port.
@@ -157,7 +152,7 @@ impl Shard {
         self.with_fork(now, fork, |fork, _| fork.opened(now, kept, sink));
     }
 
-    /// Append the next WebSocket text payload to `out`. `None`: nothing to send now; wait for
+    /// Append the payload of the next WebSocket message to `out`. `None`: nothing to send now; wait for
     /// [`Sink::fork_ready`]. Pull only while the socket takes more, so that a slow far end
     /// shows as lag here and not as memory there.
     pub fn fork_next(
@@ -354,6 +349,16 @@ impl Shard {
             leg.settle_voice(now);
         }
         self.arm(id);
+    }
+
+    /// Set the leg's timer; a packet that ended a fork is the exception.
+    fn settle_packet(&mut self, now: Instant, id: LegId) {
+        let forks = self.legs.get(&id).map(|leg| &leg.taps.listeners.forks);
+        if forks.is_some_and(|forks| forks.iter().any(Fork::is_over)) {
+            self.settle(now, id);
+        } else {
+            self.arm(id);
+        }
     }
 
     fn arm(&mut self, id: LegId) {

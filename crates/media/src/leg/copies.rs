@@ -62,10 +62,6 @@ impl Copies {
         self.said.clear();
     }
 
-    pub fn targets(&self) -> impl Iterator<Item = LegId> {
-        self.targets.iter().map(|(_, to)| *to)
-    }
-
     pub fn chunk(&mut self, track: Track, chunk: &Chunk<'_>) {
         for (_, to) in self.targets.iter().filter(|(taken, _)| *taken == track) {
             self.said.push(Said {

@@ -59,3 +59,17 @@ fn a_second_speaker_is_refused_once_and_for_all_its_endpoints() {
     assert!(world.net.dials.is_empty(), "{:?}", world.net.dials);
     assert_eq!(world.shard.fork_count(), 1);
 }
+
+#[test]
+fn what_a_packet_ended_is_over_with_that_packet() {
+    let (mut world, mut party, fork) = too_slow();
+    world.stalled.insert(fork);
+    for _ in 0..100 {
+        world.run(ms(20));
+        let (leg, from, packet) = party.packet();
+        world.receive(leg, from, packet);
+        let ended = world.fork_ends().len();
+        assert_eq!(world.shard.fork_count(), 1 - ended);
+    }
+    assert_eq!(world.shard.fork_count(), 0);
+}
