@@ -5,12 +5,14 @@ import secrets
 import socket
 import struct
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bridgetap.clock import SystemClock
 from bridgetap.engine import Core, LegHandle, LegMedia, MediaConfig, SipConfig
@@ -36,21 +38,18 @@ class _Loopback:
 
 
 @dataclass
-class Stage:
-    """The caller says one tone and hears another for as long as the stage stands."""
+class Caller:
+    """A call's leg: the caller says one tone and hears another, for as long as the block stands."""
 
     core: Core
     leg: LegHandle
-    recorder: Recorder
-    folder: Path
     told: list[Any] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)  # the datagrams that the caller got
 
     def record(self, *targets: str, **changes: Any) -> "Running":
-        """Begin to record; the recorder of the stage where none is named."""
-        uris = targets or (self.recorder.uri(),)
+        """Begin to record at the first of these recorders that takes it."""
         connector = Connector(
-            name="srs", recorders=tuple(parse_recorder(uri, place="recorders") for uri in uris), **changes
+            name="srs", recorders=tuple(parse_recorder(uri, place="recorders") for uri in targets), **changes
         )
         recording = SiprecRecording(
             parts=RecordingParts(
@@ -63,6 +62,23 @@ class Stage:
             told=self.told.append,
         )
         return Running(recording, asyncio.create_task(recording.run()))
+
+
+@dataclass
+class Stage:
+    """A caller and a recorder."""
+
+    caller: Caller
+    recorder: Recorder
+    folder: Path
+
+    def record(self, *targets: str, **changes: Any) -> "Running":
+        """As the caller's; the recorder of the stage where none is named."""
+        return self.caller.record(*(targets or (self.recorder.uri(),)), **changes)
+
+    @property
+    def told(self) -> list[Any]:
+        return self.caller.told
 
 
 @dataclass
@@ -80,30 +96,36 @@ class Running:
 
 
 @asynccontextmanager
-async def stage(folder: Path, *conducts: Conduct) -> AsyncIterator[Stage]:
+async def speaking(**sip: Any) -> AsyncIterator[Caller]:
+    """A caller on a core of its own; `sip` are fields of its `SipConfig`."""
     core = open_core(
-        SipConfig(listen=["udp://127.0.0.1:0", "tcp://127.0.0.1:0"]), MediaConfig(threads=2, system_roots=False)
+        SipConfig(**{"listen": ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], **sip}),
+        MediaConfig(threads=2, system_roots=False),
     )
     core.start()
-    config = RecorderConfig(folder=folder, conducts=conducts or (Conduct(),))
     try:
-        async with open_recorder(config) as recorder:
-            leg = core.media.open_leg(address="127.0.0.1")
-            made = Stage(core, leg, recorder, folder)
-            talking = asyncio.create_task(_talk(made))
-            try:
-                yield made
-            finally:
-                talking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await talking
+        caller = Caller(core, core.media.open_leg(address="127.0.0.1"))
+        talking = asyncio.create_task(_talk(caller))
+        try:
+            yield caller
+        finally:
+            talking.cancel()
+            with suppress(asyncio.CancelledError):
+                await talking
     finally:
         core.close()
 
 
-async def _talk(stage: Stage) -> None:
+@asynccontextmanager
+async def stage(folder: Path, *conducts: Conduct) -> AsyncIterator[Stage]:
+    config = RecorderConfig(folder=folder, conducts=conducts or (Conduct(),))
+    async with speaking() as caller, open_recorder(config) as recorder:
+        yield Stage(caller, recorder, folder)
+
+
+async def _talk(caller: Caller) -> None:
     """The caller's phone: 50 packets a second of one tone; we play it the other."""
-    leg, loop = stage.leg, asyncio.get_running_loop()
+    leg, loop = caller.leg, asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
         phone.setblocking(False)
@@ -111,7 +133,7 @@ async def _talk(stage: Stage) -> None:
             LegMedia(remote=f"127.0.0.1:{phone.getsockname()[1]}", codec="PCMU", payload_type=0, receive=((0, "PCMU"),))
         )
         samples = tone(CALLEE_HZ, 1)
-        prompt = stage.core.media.load_prompt(struct.pack(f"<{len(samples)}h", *samples), rate=8000)
+        prompt = caller.core.media.load_prompt(struct.pack(f"<{len(samples)}h", *samples), rate=8000)
         leg.play([prompt], loop=0)
         voice = ulaw(tone(CALLER_HZ, 1))
         began = loop.time()
@@ -122,7 +144,15 @@ async def _talk(stage: Stage) -> None:
             phone.sendto(head + voice[at : at + 160], ("127.0.0.1", leg.rtp_port))
             with suppress(BlockingIOError):
                 while True:
-                    stage.heard.append(phone.recv(2048))
+                    caller.heard.append(phone.recv(2048))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE_S / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("what was waited for never came")
 
 
 def samples_of(path: Path) -> list[int]:
@@ -137,8 +167,9 @@ def seconds_of(path: Path, hz: int) -> float:
     return sum(heard(samples_of(path), hz)) / 10
 
 
-def assert_unhurt(stage: Stage) -> None:
+def assert_unhurt(made: Stage | Caller) -> None:
     """No packet to the caller is missing: a recorder never costs the call one."""
-    numbers = [struct.unpack("!H", datagram[2:4])[0] for datagram in stage.heard if datagram[1] & 0x7F == 0]
+    caller = made.caller if isinstance(made, Stage) else made
+    numbers = [struct.unpack("!H", datagram[2:4])[0] for datagram in caller.heard if datagram[1] & 0x7F == 0]
     assert len(numbers) > 10
     assert all((later - earlier) & 0xFFFF == 1 for earlier, later in pairwise(numbers))

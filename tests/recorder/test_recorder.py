@@ -1,17 +1,22 @@
 """The recorder over the fake core, in virtual time: what goes wrong with one recording is that one's alone."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
-from bridgetap.engine import CallEnded, DialogId, IncomingCall, LegHandle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridgetap.engine import CallEnded, DialogId, IncomingCall, LegHandle, ReofferReceived, RequestId
 from bridgetap.engine.fake import Fake, FakeLeg, fake_core
 from bridgetap.engine.handles import FlowId
 from bridgetap.engine.ports import EngineError
 from bridgetap.engine.virtual_loop import run_virtual
-from bridgetap.recorder import Recorder, RecorderConfig
-from bridgetap.siprec import snapshot
+from bridgetap.recorder import Recorder, RecorderConfig, judge
+from bridgetap.sdp import parse
+from bridgetap.siprec import changes, snapshot
 from bridgetap.siprec.document import write
-from bridgetap.siprec.multipart import compose
+from bridgetap.siprec.multipart import METADATA, compose
 from tests.siprec.calls import CALL
 
 OFFER = b"".join(
@@ -60,7 +65,7 @@ class Desk:
         self.recorder = Recorder(self.core, RecorderConfig(folder=folder))
         self.running = asyncio.create_task(self.recorder.run())
 
-    async def happen(self, *events: IncomingCall | CallEnded) -> None:
+    async def happen(self, *events: IncomingCall | CallEnded | ReofferReceived) -> None:
         self.fake.push(*events)
         await asyncio.sleep(0.01)
 
@@ -146,6 +151,55 @@ def test_a_core_that_says_nothing_more_keeps_no_recording_open(tmp_path: Path) -
         await desk.hang_up(1)
         async with asyncio.timeout(60):
             await desk.recorder.recordings[0].done.wait()
+        await desk.stop()
+
+    run_virtual(main())
+
+
+@given(
+    content=st.binary(max_size=300),
+    kind=st.sampled_from([METADATA, "application/sdp", "multipart/mixed;boundary=b", ""]),
+)
+def test_whatever_comes_is_judged_and_never_raises(content: bytes, kind: str) -> None:
+    assert judge([], kind, content, first=True)
+    _, body = compose(OFFER, content, boundary="b0undary")
+    assert all(isinstance(fault, str) for fault in judge([], "multipart/mixed;boundary=b0undary", body, first=False))
+
+
+def test_an_update_of_metadata_alone_is_taken(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.happen(invite(1))
+        without_labels = replace(CALL.parties[0], sends=())
+        document = changes(CALL, CALL.with_party(without_labels))
+        assert document is not None
+        headers = [
+            ("Contact", "<sip:bridgetap@192.0.2.10>;+sip.src"),
+            ("Content-Type", METADATA),
+            ("Content-Disposition", "recording-session"),
+        ]
+        update = ReofferReceived(
+            dialog=DialogId(1), request=RequestId(7), method="UPDATE", headers=headers, body=write(document)
+        )
+        await desk.happen(update)
+        (answer,) = desk.fake.sent("respond")
+        assert (answer["status"], answer["body"]) == (200, b"")
+        assert len(desk.recorder.recordings[0].documents) == 2
+        await desk.stop()
+
+    run_virtual(main())
+
+
+def test_more_lines_than_it_takes_are_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        line = b"m=audio 40000 RTP/AVP 0\r\na=label:1\r\na=sendonly\r\n"
+        head = OFFER.split(b"m=", 1)[0]
+        content_type, body = compose(head + 20 * line, DOCUMENT, boundary="b0undary")
+        await desk.happen(replace(invite(1), content_type=content_type, body=body))
+        (answer,) = desk.fake.sent("answer")
+        ports = [media.port for media in parse(answer["body"]).media]
+        assert (len(ports), sum(port > 0 for port in ports), len(desk.fake.media.legs)) == (20, 16, 16)
         await desk.stop()
 
     run_virtual(main())

@@ -54,6 +54,9 @@ COMMANDS = (
     Entry(name="calls", target="bridgetap.cli.calls:calls_app", summary="Look at the calls of a running server."),
     Entry(name="stream", target="bridgetap.cli.stream:stream_app", summary="Work with streams and their servers."),
     Entry(
+        name="recorder", target="bridgetap.cli.recorder:recorder", summary="Be a SIPREC recorder to develop against."
+    ),
+    Entry(
         name="simulate",
         target="bridgetap.cli.simulate:make_live_simulate",
         made=True,

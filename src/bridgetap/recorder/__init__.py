@@ -6,7 +6,8 @@ can be told to misbehave. Not a product: it keeps what it is sent, and keeps nob
 
 from .checks import judge
 from .conduct import Conduct
+from .news import News
 from .recorder import Recorder, RecorderConfig, open_recorder
 from .recording import Recording, Track
 
-__all__ = ["Conduct", "Recorder", "RecorderConfig", "Recording", "Track", "judge", "open_recorder"]
+__all__ = ["Conduct", "News", "Recorder", "RecorderConfig", "Recording", "Track", "judge", "open_recorder"]

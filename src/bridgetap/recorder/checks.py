@@ -18,13 +18,15 @@ _SOURCE = re.compile(r">\s*(?:;[^,]*)?;\s*\+sip\.src(?:\s*[;,]|\s*$)")
 
 
 def judge(headers: Headers, content_type: str, body: bytes, *, first: bool) -> list[str]:
-    """Everything wrong with an INVITE or re-INVITE; `first` for the one that begins a session."""
+    """Everything wrong with an INVITE, re-INVITE or UPDATE; `first` for the one that begins a session."""
     faults = list(_head(headers, first=first))
+    if not body and not first:
+        return faults  # a refresh
     try:
         parts = split(content_type, body)
     except InvalidInput as error:
         return [*faults, str(error)]
-    faults += _parts(parts, body, content_type)
+    faults += _parts(parts, body, content_type, first=first)
     offer = find(parts, SDP)
     metadata = find(parts, METADATA, METADATA_LEGACY)
     labels: list[str] = []
@@ -57,17 +59,17 @@ def _head(headers: Headers, *, first: bool) -> Sequence[str]:
     return faults
 
 
-def _parts(parts: tuple[Part, ...], body: bytes, content_type: str) -> Sequence[str]:
+def _parts(parts: tuple[Part, ...], body: bytes, content_type: str, *, first: bool) -> Sequence[str]:
     faults = []
     kinds = [part.content_type for part in parts]
-    if kinds.count(SDP) != 1:
+    if kinds.count(SDP) > 1 or (first and SDP not in kinds):
         faults.append(f"one part must be {SDP}, there are {kinds.count(SDP)}")
     metadata = [part for part in parts if part.content_type in (METADATA, METADATA_LEGACY)]
     if len(metadata) > 1:
         faults.append("there may be one part with metadata")
     if metadata and metadata[0].disposition != "recording-session":
         faults.append("the metadata's Content-Disposition must be recording-session (RFC 7866 §9.1)")
-    if metadata and kinds and kinds[0] != SDP:
+    if metadata and SDP in kinds and kinds[0] != SDP:
         faults.append("SDP should be the first part")
     if len(parts) > 1 and not content_type.lower().startswith("multipart/mixed"):
         faults.append("two parts are multipart/mixed")
@@ -85,7 +87,7 @@ def _lines(description: SessionDescription) -> Sequence[str]:
         labels += found
         if len(found) != 1:
             faults.append(f"{place} must have one a=label, it has {len(found)} (RFC 7866 §7.1.1)")
-        if media.port and _direction(media) not in ("sendonly", "inactive"):
+        if way_of(media) not in ("sendonly", "inactive", "refused"):
             faults.append(f"{place} must be sendonly or inactive (RFC 7866 §7.1.1)")
     if description.attribute("label") is not None:
         faults.append("a=label stands at media level only (RFC 4574 §4)")
@@ -94,8 +96,12 @@ def _lines(description: SessionDescription) -> Sequence[str]:
     return faults
 
 
-def _direction(media: Media) -> str:
-    return next((a.name for a in media.attributes if a.name in ("sendrecv", "sendonly", "recvonly", "inactive")), "")
+def way_of(line: Media) -> str:
+    """`sendonly` and the like, as the line has it; `refused` for one of port 0."""
+    if not line.port:
+        return "refused"
+    ways = (a.name for a in line.attributes if a.name in ("sendrecv", "sendonly", "recvonly", "inactive"))
+    return next(ways, "sendrecv")
 
 
 def _document(content: bytes, labels: list[str], *, first: bool) -> Sequence[str]:
