@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid, StepSid, StreamSid
-from bridgetap.store import CallRecord, DocumentRecord, ExecutionRecord, StepRecord, StreamRecord
+from bridgetap.store import CallbackRecord, CallRecord, DocumentRecord, ExecutionRecord, StepRecord, StreamRecord
 
 ACCOUNT = AccountSid("AC" + "a" * 32)
 FLOW = FlowSid("FW" + "f" * 32)
@@ -80,4 +80,19 @@ def document(index: int = 0, number: int = 1) -> DocumentRecord:
         verbs=3,
         took_ms=12,
         created_ns=1,
+    )
+
+
+def callback(place: int) -> CallbackRecord:
+    line = stream().sid
+    return CallbackRecord(
+        id=f"{line}/{place}",
+        line=line,
+        place=place,
+        token="once",
+        sealed="…",
+        account_sid=ACCOUNT,
+        call_sid=call().sid,
+        stream_sid=line,
+        created_ns=7,
     )

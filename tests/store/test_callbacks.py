@@ -7,24 +7,10 @@ import pytest
 from bridgetap.clock import VirtualClock
 from bridgetap.store import CallbackRecord, StreamRecord, open_store
 
-from .rows import ACCOUNT, call, stream
+from .rows import ACCOUNT, call, callback, stream
 
 
 async def test_a_callback_waits_for_its_own_node_until_it_is_taken_out(url: str) -> None:
-    def callback(place: int) -> CallbackRecord:
-        line = stream().sid
-        return CallbackRecord(
-            id=f"{line}/{place}",
-            line=line,
-            place=place,
-            token="once",
-            sealed="…",
-            account_sid=ACCOUNT,
-            call_sid=call().sid,
-            stream_sid=line,
-            created_ns=7,
-        )
-
     async with open_store(url, node="n1", clock=VirtualClock()) as store:
         store.put(callback(1))
         store.put(callback(0))

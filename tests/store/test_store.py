@@ -27,7 +27,7 @@ from bridgetap.store import (
 from bridgetap.store.database import open_database
 from bridgetap.store.kind import METADATA
 
-from .rows import ACCOUNT, EXECUTION, call, document, execution, step, stream
+from .rows import ACCOUNT, EXECUTION, call, callback, document, execution, step, stream
 
 SOURCES = str(Path(__file__).parents[2] / "src")
 
@@ -66,6 +66,43 @@ async def test_a_call_is_forgotten_with_all_that_was_written_of_it(url: str) -> 
         assert await store.documents.of_call(call(1).sid) == []
         assert await store.calls.get(call(2).sid) == call(2)
         assert await store.documents.of_call(call(2).sid) == [document(number=2)]
+
+
+async def test_what_comes_late_does_not_bring_a_forgotten_call_back(url: str) -> None:
+    """Its streams may end after it, its last figures come, callbacks be given up."""
+    done = call(status="completed", ended_ns=9, end_reason="bye")
+    note = NotificationRecord(
+        sid=NotificationSid("NO" + "1" * 32),
+        account_sid=ACCOUNT,
+        level="warning",
+        code=15003,
+        message="given up",
+        created_ns=9,
+        call_sid=call().sid,
+    )
+    async with open_store(url, node="n1", clock=VirtualClock()) as store:
+        for record in (done, stream(), execution(), callback(0)):
+            store.put(record)
+        forgetting = asyncio.create_task(store.forget_call(call().sid))
+        while True:
+            ended = replace(stream(), ended_ns=10, end_reason="call-ended")
+            for late in (replace(done, packets_sent=7), ended, note, execution(), step(0), document(), callback(1)):
+                store.put(late)
+            if forgetting.done():
+                break
+            await asyncio.sleep(0)
+        await forgetting
+        with pytest.raises(StoreRefused):
+            await store.commit_now(stream(2))
+        assert await store.calls.get(call().sid) is None
+        assert await store.streams.of_call(call().sid) == []
+        assert await store.executions.of_call(call().sid) == []
+        assert await store.steps.of_execution(EXECUTION) == []
+        assert await store.documents.of_call(call().sid) == []
+        assert await store.notifications.of_call(call().sid) == []
+        assert await store.callbacks_left(limit=9) == []
+        assert store.streams.live(stream().sid) is None
+        assert store.executions.live(EXECUTION) is None
 
 
 async def test_the_newest_version_of_a_record_is_what_stands(url: str) -> None:

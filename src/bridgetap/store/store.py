@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 
 from bridgetap.clock import Clock
 from bridgetap.ids import CallSid
@@ -16,7 +15,9 @@ from .calls import CALLS, CallRecord, Calls
 from .crashed import LastWords, close_crashed
 from .database import Database, open_database
 from .documents import DOCUMENTS, DocumentRecord, Documents
+from .errors import StoreError, StoreRefused
 from .executions import EXECUTIONS, ExecutionRecord, Executions
+from .forgotten import Forgotten
 from .kind import Kind
 from .nodes import NODES, NodeRecord
 from .notifications import NOTIFICATIONS, NotificationRecord, Notifications
@@ -76,6 +77,7 @@ class Store:
         self._database = database
         self._writer = writer
         self._clock = clock
+        self._forgotten = Forgotten()
         self.node = node
         self.calls = Calls(CALLS, database, writer)
         self.executions = Executions(EXECUTIONS, database, writer)
@@ -91,14 +93,21 @@ class Store:
 
         Raises `StoreFull` for a record that is new, when too much is open or waiting.
         """
-        self._writer.put(_kind(record), record)
+        kind = _kind(record)
+        if not self._forgotten.holds(record):
+            self._writer.put(kind, record)
+        elif not kind.history:
+            self._writer.remove(kind, record)
 
     async def commit_now(self, record: AnyRecord, *, timeout_s: float = PATIENCE_S) -> None:
         """Keep this version, and return when it would survive a killed process.
 
         Raises `StoreFull`, `StoreUnavailable` (it stays queued) or `StoreRefused`.
         """
-        await self._writer.commit(_kind(record), record, timeout_s=timeout_s)
+        kind = _kind(record)
+        if self._forgotten.holds(record):
+            raise StoreRefused(kind.table.name, "its call was forgotten")
+        await self._writer.commit(kind, record, timeout_s=timeout_s)
 
     def remove(self, record: CallbackRecord) -> None:
         """Take out what is done with. Returns at once."""
@@ -117,16 +126,21 @@ class Store:
         await self._writer.flush(timeout_s=timeout_s)
 
     async def forget_call(self, sid: CallSid) -> None:
-        """Take out a call and all that was written down of it. Of the parties that it dialled, each is a call
-        of its own."""
-        await self.flush()
-        run = EXECUTIONS.table
-        executions = select(run.c.sid).where(run.c.call_sid == sid)
+        """Take out a call and all that was written down of it, and write nothing more of it: its streams may
+        end later. Of the parties that it dialled, each is a call of its own."""
+        executions = tuple(execution.sid for execution in await self.executions.of_call(sid))
+        self._forgotten.add(sid, executions)
+        try:
+            await self.flush()
+        except StoreError:
+            self._forgotten.discard(sid)
+            raise
         for table, where in (
             (STEPS.table, STEPS.table.c.execution_sid.in_(executions)),
-            (run, run.c.call_sid == sid),
+            (EXECUTIONS.table, EXECUTIONS.table.c.call_sid == sid),
             (DOCUMENTS.table, DOCUMENTS.table.c.call_sid == sid),
             (STREAMS.table, STREAMS.table.c.call_sid == sid),
+            (CALLBACKS.table, CALLBACKS.table.c.call_sid == sid),
             (NOTIFICATIONS.table, NOTIFICATIONS.table.c.call_sid == sid),
             (CALLS.table, CALLS.table.c.sid == sid),
         ):

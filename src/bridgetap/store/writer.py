@@ -48,7 +48,8 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
-    """Write these rows instead of those that `where` finds."""
+    """Write these rows instead of those that `where` finds. In its transaction it goes ahead of what is
+    upserted: `where` must find nothing that may be put with it under another key."""
 
     table: Table
     where: ColumnElement[bool]
