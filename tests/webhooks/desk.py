@@ -108,6 +108,8 @@ class Desk:
                 match answer:
                     case "hang":
                         await asyncio.Event().wait()
+                    case "nonsense":
+                        raise httpx.RemoteProtocolError("illegal status line", request=request)
                     case "slow":
                         await asyncio.sleep(2)
                         return httpx.Response(200)

@@ -1,6 +1,7 @@
 """The outgoing client: signed as receivers check it, bounded, and each failure with Twilio's code."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 from base64 import b64encode
@@ -26,15 +27,24 @@ from bridgetap.webhooks import (
 
 TOKEN = "12345678"
 FORM = (("CallSid", "CA1"), ("From", "+1 555"), ("Empty", ""))
+GZIP = gzip.compress(b"fine")
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 async def ask(
-    answer: Answer, url: str = "https://a.example/x", method: Method = "POST", *, token: str = "", max_bytes: int = 100
+    answer: Answer,
+    url: str = "https://a.example/x",
+    method: Method = "POST",
+    *,
+    token: str = "",
+    max_bytes: int = 100,
+    wants_body: bool = True,
 ) -> WebhookAnswer:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as web:
         client = WebhookClient(web, sign=partial(sign_form, TOKEN), user_agent="TwilioProxy/1.1")
-        request = WebhookRequest(url=WebhookUrl.parse(url), method=method, parameters=FORM, token=token)
+        request = WebhookRequest(
+            url=WebhookUrl.parse(url), method=method, parameters=FORM, token=token, wants_body=wants_body
+        )
         return await client.send(request, timeout_s=0.1, max_bytes=max_bytes)
 
 
@@ -106,6 +116,58 @@ async def test_another_server_does_not_learn_the_password(location: str, *, told
         return httpx.Response(200)
 
     assert (await ask(answer, "https://me:secret@a.example/x")).is_success
+
+
+def packed(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/x":
+        return httpx.Response(302, content=GZIP, headers={"content-encoding": "gzip", "location": "/y"})
+    return httpx.Response(503 if request.url.path == "/y" else 200, content=GZIP, headers={"content-encoding": "gzip"})
+
+
+@pytest.mark.parametrize(("path", "status"), [("x", 503), ("z", 200)])
+async def test_an_answer_whose_body_nobody_wants_may_be_packed(path: str, status: int) -> None:
+    answer = await ask(packed, f"https://a.example/{path}", wants_body=False)
+    assert (answer.status, answer.body) == (status, b"")
+
+
+async def test_a_packed_redirect_or_error_is_an_answer_and_a_packed_document_is_none() -> None:
+    assert (await ask(packed)).status == 503
+    with pytest.raises(WebhookFailed, match="packs its answer"):
+        await ask(packed, "https://a.example/z")
+
+
+async def served(answer: bytes, *, wants_body: bool) -> WebhookAnswer:
+    """What is made of a server that sends just this and closes."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, make_webhook_client() as web:
+        client = WebhookClient(web, sign=partial(sign_form, TOKEN), user_agent="x")
+        url = WebhookUrl.parse(f"http://127.0.0.1:{port}/")
+        request = WebhookRequest(url=url, method="GET", wants_body=wants_body)
+        return await client.send(request, timeout_s=5, max_bytes=100)
+
+
+async def test_a_status_is_an_answer_whatever_comes_of_a_body_nobody_wants() -> None:
+    cut_short = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nfine"
+    assert (await served(cut_short, wants_body=False)).status == 200
+    with pytest.raises(WebhookFailed) as caught:
+        await served(cut_short, wants_body=True)
+    assert caught.value.code == 11206
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"", 11205), (b"SIP/2.0 200 OK\r\n\r\n", 11206)])
+async def test_a_server_that_closes_says_nothing_and_one_that_speaks_something_else_does(
+    answer: bytes, code: int
+) -> None:
+    with pytest.raises(WebhookFailed) as caught:
+        await served(answer, wants_body=False)
+    assert caught.value.code == code
 
 
 def refused(cause: Exception) -> Answer:

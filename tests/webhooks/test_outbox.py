@@ -1,6 +1,7 @@
 """The outbox in pretended time: at least once, in order, and never at somebody else's cost."""
 
 import asyncio
+import gzip
 
 import httpx
 import pytest
@@ -70,6 +71,38 @@ def test_an_answer_that_will_not_change_is_final(status: int) -> None:
         assert desk.disk.rows == {}
 
     scenario()
+
+
+@virtual()
+async def test_a_packed_answer_is_taken(desk: Desk) -> None:
+    packed = httpx.Response(200, content=gzip.compress(b"fine"), headers={"content-encoding": "gzip"})
+    desk.answers["good"] = [packed, 200]
+    desk.tell("MZ1", 0)
+    await pass_time(60)
+    assert desk.told() == ["MZ10"]
+    assert desk.disk.rows == {}
+
+
+@virtual()
+async def test_a_server_that_redirects_for_ever_has_answered(desk: Desk) -> None:
+    desk.answers["good"] = [httpx.Response(302, headers={"location": "https://good/cb"})]
+    desk.tell("MZ1", 0)
+    await pass_time(60)
+    ((code, message, _),) = desk.warnings
+    assert code == 15003
+    assert message.endswith("given up after 1 tries: redirected more than 10 times (11215)")
+
+
+@virtual()
+async def test_a_line_that_gets_nonsense_waits_alone(desk: Desk) -> None:
+    desk.answers["good"] = ["nonsense", 200]
+    desk.tell("MZ1", 0)
+    await pass_time(0.1)
+    desk.tell("MZ2", 0)
+    await pass_time(0.1)
+    assert desk.told() == ["MZ10", "MZ20"]
+    await pass_time(60)
+    assert desk.told() == ["MZ10", "MZ20", "MZ10"]
 
 
 @virtual(max_age_s=600.0)

@@ -18,6 +18,8 @@ from .errors import (
     TLS_FAILED,
 )
 
+DISCONNECTED = "Server disconnected without sending a response."  # httpcore has no class for it
+
 # OpenSSL's X509_V_ERR_… numbers: only these have a code of their own.
 _CERTIFICATE = {
     10: (CERTIFICATE_EXPIRED, "its certificate has expired"),
@@ -33,6 +35,8 @@ def cause_of(error: Exception) -> tuple[str, int]:
             return "took no connection in time", CONNECT_TIMED_OUT
         case httpx.TimeoutException():
             return "did not answer in time", TIMED_OUT
+        case httpx.RemoteProtocolError() if str(error) == DISCONNECTED:
+            return "closed the connection without an answer", CONNECTION_FAILED
         case httpx.ProtocolError() | httpx.DecodingError():
             return f"does not speak HTTP: {error}", PROTOCOL_VIOLATION
         case _:

@@ -7,6 +7,7 @@ is raised where there is none.
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -28,6 +29,7 @@ Sign: TypeAlias = Callable[[str, Iterable[tuple[str, str]]], str]  # URL and for
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 IDEMPOTENCY = "I-Twilio-Idempotency-Token"
 MAX_REDIRECTS = 10
+READ_PAST_S = 1.0  # what a connection is worth whose answer nobody wants to read
 BECOME_GET = frozenset({301, 302, 303})  # as browsers do (RFC 9110 §15.4); 307 and 308 are asked again as they are
 REDIRECTS = BECOME_GET | {307, 308}
 
@@ -41,12 +43,14 @@ class WebhookRequest:
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     token: str = ""  # for I-Twilio-Idempotency-Token: the same each time this request is tried
     connect_s: float | None = None  # how long the connection may take; None: as the client says
+    wants_body: bool = True  # else its status alone is the answer
     cookies: httpx.Cookies | None = field(default=None, repr=False, compare=False)  # kept here; None: none are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookAnswer:
-    """What was answered. `body` holds one byte more than was allowed where there is more."""
+    """What was answered. `body` holds one byte more than was allowed where there is more; it is empty where
+    nobody wanted it, and of a redirect or an error that is packed."""
 
     url: WebhookUrl  # after redirects
     status: int
@@ -122,12 +126,17 @@ class WebhookClient:
             follow_redirects=False,
             timeout=httpx.Timeout(None, connect=connect_s),
         ) as response:
-            if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+            is_packed = response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}
+            if is_packed and request.wants_body and response.is_success:
                 rule = "packs its answer, which was not allowed to it"
                 raise WebhookFailed(request.url.shown, rule, code=PROTOCOL_VIOLATION)
             if request.cookies is not None:
                 request.cookies.extract_cookies(response)
-            body = await _body(response, max_bytes)
+            if request.wants_body and not is_packed:
+                body = await _body(response, max_bytes)
+            else:
+                body = b""
+                await _read_past(response, max_bytes)
             return WebhookAnswer(url=request.url, status=response.status_code, headers=response.headers, body=body)
 
 
@@ -160,6 +169,17 @@ async def _body(response: httpx.Response, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             break
     return bytes(body[: max_bytes + 1])
+
+
+async def _read_past(response: httpx.Response, max_bytes: int) -> None:
+    """A connection is used again only once its answer was read; whatever goes wrong here, it was answered."""
+    seen = 0
+    with suppress(TimeoutError, httpx.HTTPError, httpx.StreamError):
+        async with asyncio.timeout(READ_PAST_S):
+            async for chunk in response.aiter_raw():
+                seen += len(chunk)
+                if seen > max_bytes:
+                    break
 
 
 def _redirected(request: WebhookRequest, status: int, location: str) -> WebhookRequest:

@@ -18,7 +18,7 @@ from bridgetap.store import CallbackRecord, StoreError
 
 from .callback import Callback, CallbackRows
 from .client import WebhookAnswer, WebhookClient, WebhookRequest
-from .errors import BAD_URL, WebhookFailed
+from .errors import BAD_URL, PROTOCOL_VIOLATION, TOO_MANY_REDIRECTS, WebhookFailed
 from .schedule import Item, Limits, Outcome, Schedule
 from .seal import Unreadable
 
@@ -29,6 +29,11 @@ MAX_BODY = 65_536  # not looked at; but a connection is used again only once its
 GRACE_S = 300.0  # what a restart finds is tried for so long at least
 STORE_PAUSE_S = 5.0
 LONGEST_WISH_S = 3600.0  # a Retry-After above it is not honoured
+FAILURES = {  # somebody is there, and answers; any other failure is the host's
+    BAD_URL: Outcome.REFUSED,  # ours, or what it redirects to
+    TOO_MANY_REDIRECTS: Outcome.REFUSED,
+    PROTOCOL_VIOLATION: Outcome.PUT_OFF,
+}
 MAY_BE_BETTER_LATER = frozenset({408, 425, 429})  # and every 5xx
 
 
@@ -251,12 +256,13 @@ class Outbox:
             method=callback.to.method,
             parameters=callback.parameters,
             token=item.load.record.token,
+            wants_body=False,
         )
         pause_s = 0.0
         try:
             answer = await parts.client.send(request, timeout_s=parts.timeout_s, max_bytes=MAX_BODY)
         except WebhookFailed as error:
-            outcome = Outcome.REFUSED if error.code == BAD_URL else Outcome.NO_ANSWER
+            outcome = FAILURES.get(error.code or 0, Outcome.NO_ANSWER)
             why = f"{error.reason} ({error.code})"
         except Exception as error:
             # The root of this task: what no rule foresaw must not end the sending of the others.
