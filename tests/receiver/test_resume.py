@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import wave
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,19 +17,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from bridgetap.ids import StreamSid
 from bridgetap.receiver import (
     Gap,
-    Kept,
     KeptInFolder,
     KeptInMemory,
-    Media,
-    Message,
     Receiver,
     Resume,
     Stream,
     decode_ulaw,
 )
 from bridgetap.receiver.authority import Authority, make_authority
-from bridgetap.receiver.kept import Asked
 
+from .cuts import Far, answer, dial, say, serving
 from .frames import MZ, connected, media, start, stop
 
 SID = StreamSid(MZ)
@@ -39,56 +35,6 @@ SID = StreamSid(MZ)
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return make_authority(tmp_path_factory.mktemp("tls"))
-
-
-class Far:
-    """Listens, and keeps what every stream brought."""
-
-    def __init__(self) -> None:
-        self.streams: list[Stream] = []
-        self.chunks: list[int] = []
-        self.messages: list[Message] = []
-        self.more = asyncio.Condition()
-
-    async def __call__(self, stream: Stream) -> None:
-        self.streams.append(stream)
-        async for message in stream:
-            self.messages.append(message)
-            if isinstance(message, Media):
-                self.chunks.append(message.chunk)
-            async with self.more:
-                self.more.notify_all()
-
-    async def has(self, chunk: int) -> None:
-        async with asyncio.timeout(10), self.more:
-            await self.more.wait_for(lambda: chunk in self.chunks)
-
-
-@asynccontextmanager
-async def serving(far: Far, authority: Authority, kept: Kept, within_s: float = 10.0) -> AsyncIterator[Receiver]:
-    resume = Resume(kept=kept, within_s=within_s)
-    context = authority.server_context()
-    async with Receiver.serve(far, ssl=context, auth_token=None, exact=True, resume=resume) as receiver:
-        yield receiver
-
-
-async def dial(receiver: Receiver, authority: Authority, *, sent: int | None = None) -> ClientConnection:
-    headers = {} if sent is None else {"Bridgetap-Resume": f"{MZ}; sent={sent}"}
-    url = f"wss://localhost:{receiver.port}/"
-    context = authority.client_context()
-    return await connect(url, ssl=context, host="127.0.0.1", compression=None, additional_headers=headers)
-
-
-def answer(socket: ClientConnection) -> str | None:
-    assert socket.response is not None
-    return socket.response.headers.get("Bridgetap-Resume-From")
-
-
-async def say(socket: ClientConnection, numbers: Iterator[int] | range, *first: str) -> None:
-    for text in first:
-        await socket.send(text)
-    for number in numbers:
-        await socket.send(media(number, "inbound", number - 1))
 
 
 async def test_a_cut_stream_goes_on_in_the_same_loop(authority: Authority) -> None:
@@ -243,38 +189,6 @@ async def test_a_loop_that_was_left_holds_nothing_back(authority: Authority) -> 
         await socket.send(stop(40))
         await socket.wait_closed()
     assert last == [40]
-
-
-@pytest.mark.parametrize(
-    ("header", "asked"),
-    [
-        (f"{MZ}; sent=17", Asked(stream_sid=SID, sent=17)),
-        (f" {MZ} ;sent=0 ", Asked(stream_sid=SID, sent=0)),
-        (MZ, Asked(stream_sid=SID, sent=None)),
-        (None, None),
-        ("", None),
-        ("MZ12; sent=1", None),
-        (f"{MZ}; sent=-1", None),
-        (f"{MZ}; sent=17, {MZ}; sent=18", None),
-    ],
-)
-def test_what_a_sender_asks(header: str | None, asked: Asked | None) -> None:
-    assert Asked.parse(header) == asked
-
-
-def test_numbers_in_a_folder_survive_and_damage_is_nothing_known(tmp_path: Path) -> None:
-    kept = KeptInFolder(tmp_path / "kept")
-    kept.keep(SID, 999)
-    kept.keep(SID, 1000)
-    assert KeptInFolder(tmp_path / "kept").last(SID) == 1000
-    kept.close()
-    kept.close()
-    kept.keep(SID, 1001)
-    (tmp_path / "kept" / f"{MZ}.kept").write_bytes(b"half")
-    assert kept.last(SID) is None
-    kept.forget(SID)
-    kept.forget(SID)
-    assert list((tmp_path / "kept").iterdir()) == []
 
 
 PROGRAM = """

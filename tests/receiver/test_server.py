@@ -139,6 +139,16 @@ async def test_who_breaks_the_protocol_is_told_and_cut_off(
         assert receiver.refusals[0].reason.startswith(reason)
 
 
+async def test_a_frame_that_is_too_long_is_answered_with_1009(far: Far, authority: Authority) -> None:
+    async with serving(far, authority) as (_, dial):
+        socket = await dial()
+        await socket.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1009
+
+
 async def test_a_sender_that_vanishes_ends_the_stream_without_a_stop(far: Far, authority: Authority) -> None:
     async with serving(far, authority) as (_, dial):
         socket = await dial()

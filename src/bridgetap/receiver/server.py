@@ -73,6 +73,7 @@ class Receiver:
         self._exact = exact
         self._now = now
         self._server: Server | None = None
+        self._leaving = False
         self.refusals: deque[Refusal] = deque(maxlen=_REFUSALS_KEPT)
         self.handshakes = 0
 
@@ -112,7 +113,10 @@ class Receiver:
             max_size=MAX_FRAME_BYTES,
         ) as server:
             receiver._server = server
-            yield receiver
+            try:
+                yield receiver
+            finally:
+                receiver._leave()
 
     @property
     def port(self) -> int:
@@ -125,6 +129,12 @@ class Receiver:
         """Return when the server has been closed."""
         if self._server is not None:
             await self._server.wait_closed()
+
+    def _leave(self) -> None:
+        """No sender that was cut off is waited for any more."""
+        self._leaving = True
+        for stream in self._live.values():
+            stream.wait_no_more()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """The handshake: None goes on to 101."""
@@ -163,7 +173,10 @@ class Receiver:
     async def _take(self, connection: ServerConnection) -> None:
         asked = self._asked(connection.request)
         live = None if asked is None else self._live.get(asked.stream_sid)
-        if live is not None:
+        if live is not None and live.over:
+            await connection.close(reason="the stream is over")
+            return
+        if live is not None and live.takes_another:
             await live.go_on_with(connection)
             return
         kept = None if asked is None or self._resume is None else self._resume.kept.last(asked.stream_sid)
@@ -192,6 +205,8 @@ class Receiver:
     async def _listen(self, stream: Stream, connection: ServerConnection) -> None:
         sid = stream.start.stream_sid
         self._live[sid] = stream
+        if self._leaving:
+            stream.wait_no_more()
         try:
             await self._listener(stream)
         except InvalidInput as error:

@@ -50,8 +50,9 @@ class Stream:
         self._now = now
         self._kept = kept
         self._resume_within_s = resume_within_s
-        self._next_socket: asyncio.Queue[ServerConnection] = asyncio.Queue()
+        self._next_socket: asyncio.Queue[ServerConnection | None] = asyncio.Queue()  # None: there will be none
         self._closed = False
+        self._waits = True
         self._readers = Readers(self._fetch, self._note_handled)
 
     @property
@@ -122,12 +123,25 @@ class Stream:
         """Hang up on the stream; the call it comes from goes on."""
         self._closed = True
         await self._socket.close(code, reason)
+        while not self._next_socket.empty():  # its sender came back, and nobody has read on
+            if (unread := self._next_socket.get_nowait()) is not None:
+                await unread.close(code, reason)
 
     async def wait_closed(self) -> None:
         """Until the sender has closed the socket."""
         await self._socket.wait_closed()
 
     # --- for the server ----------------------------------------------------------------------
+
+    @property
+    def takes_another(self) -> bool:
+        """Whether a sender that comes back may go on here."""
+        return not self.over and not self._readers.over
+
+    def wait_no_more(self) -> None:
+        """Whoever is cut off from now on is not waited for: we leave."""
+        self._waits = False
+        self._next_socket.put_nowait(None)
 
     async def go_on_with(self, socket: ServerConnection) -> None:
         """The sender came back; returns when that socket is done with."""
@@ -159,13 +173,16 @@ class Stream:
 
     async def _come_back(self) -> bool:
         """Whether the sender goes on over another socket."""
-        if self._closed or (self._socket.close_code in _GOOD_BYE and self._next_socket.empty()):
+        if self._closed or not self._waits or (self._socket.close_code in _GOOD_BYE and self._next_socket.empty()):
             return False
         try:
             async with asyncio.timeout(self._resume_within_s):
-                self._socket = await self._next_socket.get()
+                socket = await self._next_socket.get()
         except TimeoutError:
             return False
+        if socket is None:
+            return False
+        self._socket = socket
         self.reconnects += 1
         self._session.resume()
         return True
