@@ -16,6 +16,7 @@ from bridgetap.ids import StreamSid
 ASK, ANSWER = "Bridgetap-Resume", "Bridgetap-Resume-From"
 _ASKED = re.compile(r"\s*(MZ[0-9a-fA-F]{32})\s*(?:;\s*sent=([0-9]{1,18})\s*)?")
 _REMEMBERED = 10_000
+_MOST_OPEN = 200  # files; a process may often have 1024 open
 
 
 class Kept(Protocol):
@@ -58,7 +59,7 @@ class KeptInFolder:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._open: dict[StreamSid, int] = {}
+        self._open: OrderedDict[StreamSid, int] = OrderedDict()  # the one written last comes last
 
     def last(self, stream_sid: StreamSid) -> int | None:
         try:
@@ -69,6 +70,9 @@ class KeptInFolder:
     def keep(self, stream_sid: StreamSid, sequence_number: int) -> None:
         if stream_sid not in self._open:
             self._open[stream_sid] = os.open(self._path(stream_sid), os.O_WRONLY | os.O_CREAT, 0o600)
+            while len(self._open) > _MOST_OPEN:  # one that never said stop is written no more
+                os.close(self._open.popitem(last=False)[1])
+        self._open.move_to_end(stream_sid)
         # One write of one length: whoever reads it sees the old number or the new one.
         os.pwrite(self._open[stream_sid], b"%020d" % sequence_number, 0)
 
