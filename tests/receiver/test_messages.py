@@ -158,6 +158,9 @@ def test_every_value_of_a_wrong_type_is_named(event: str, place: str) -> None:
         ("start", "start.tracks", ["inbound", "inbound"], "start.tracks[1]", "must not be there twice"),
         ("start", "start.tracks", ["both"], "start.tracks[0]", "must be one of inbound, outbound"),
         ("start", "start.mediaFormat.sampleRate", "8000", "start.mediaFormat.sampleRate", "not in quotes"),
+        ("start", "start.mediaFormat.sampleRate", 0, "start.mediaFormat.sampleRate", "must be 8000 to 48000"),
+        ("start", "start.mediaFormat.sampleRate", 10**12, "start.mediaFormat.sampleRate", "must be 8000 to 48000"),
+        ("start", "start.mediaFormat.channels", 3, "start.mediaFormat.channels", "must be 1 to 2"),
         ("start", "start.customParameters", {"a": 1}, "start.customParameters.a", "must be a string"),
         ("dtmf", "dtmf.track", "inbound", "dtmf.track", "must be one of inbound_track, outbound_track"),
         ("dtmf", "dtmf.digit", "12", "dtmf.digit", "must be one of"),
@@ -267,6 +270,13 @@ SHAPED_MESSAGES: dict[str, Message] = {
 @pytest.mark.parametrize("event", SHAPED)
 def test_a_message_of_a_stream_with_options(event: str) -> None:
     assert parse_message(Template(SHAPED[event]).substitute(_VALUES), exact=True) == SHAPED_MESSAGES[event]
+
+
+def test_a_frame_of_no_length_is_named() -> None:
+    value = json.loads(Template(SHAPED["start"]).substitute(_VALUES))
+    value["start"]["extensions"]["frameMs"] = 0
+    with pytest.raises(InvalidInput, match=r"start\.extensions\.frameMs: 0: must be 20 to 1000"):
+        parse_message(json.dumps(value))
 
 
 def test_an_event_of_a_later_protocol_is_told_but_not_when_it_has_to_be_exact() -> None:

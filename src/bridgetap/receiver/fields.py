@@ -29,10 +29,12 @@ class Fields:
     def text(self, key: str) -> str:
         return self._typed(key, str, "a string")
 
-    def number(self, key: str) -> int:
+    def number(self, key: str, *, least: int, most: int) -> int:
         value = self._get(key)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self._wrong(key, value, "must be a whole number, not in quotes")
+        if not least <= value <= most:
+            raise self._wrong(key, value, f"must be {least} to {most}")
         return value
 
     def flag(self, key: str) -> bool:

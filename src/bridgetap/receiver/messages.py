@@ -182,8 +182,8 @@ def _start(fields: Fields) -> Start:
         tracks=tuple(_TRACKS[name] for name in start.choices("tracks", _TRACKS)),
         media_format=MediaFormat(
             encoding=media_format.text("encoding"),
-            sample_rate=media_format.number("sampleRate"),
-            channels=media_format.number("channels"),
+            sample_rate=media_format.number("sampleRate", least=8000, most=48_000),
+            channels=media_format.number("channels", least=1, most=2),
         ),
         custom_parameters=start.texts("customParameters"),
         extensions=_extensions(start.inside("extensions")) if start.has("extensions") else None,
@@ -194,7 +194,7 @@ def _extensions(fields: Fields) -> Extensions:
     return Extensions(
         channels=_CHANNELS[fields.choice("channels", _CHANNELS)],
         framing=_FRAMINGS[fields.choice("framing", _FRAMINGS)],
-        frame_ms=fields.number("frameMs"),
+        frame_ms=fields.number("frameMs", least=20, most=1000),
         wall_clock=fields.flag("wallClock"),
         events=fields.all_texts("events"),
     )
