@@ -299,6 +299,7 @@ async def test_a_row_that_cannot_be_written_harms_no_other(url: str) -> None:
         store.put(call(1))
         store.put(replace(step(0), context={"bad": object()}))
         store.put(step(1))
+        store.put(replace(step(2), index=2**70))
         with pytest.raises(StoreRefused, match=r"(?i)null"):
             await store.commit_now(call(2, to=None))
         assert await store.steps.of_execution(EXECUTION) == [step(1)]

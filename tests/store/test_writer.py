@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 
 from bridgetap.ids import AccountSid, CallSid, ExecutionSid, FlowSid, StepSid
 from bridgetap.store import CallRecord, StepRecord, StoreFull, StoreRefused, StoreUnavailable
@@ -228,6 +228,74 @@ async def test_one_bad_row_is_left_out_and_told_to_who_waits_for_it() -> None:
             await writer.commit(CALLS, call(2))
         assert writer.healthy
     assert sorted(line for transaction in disk.transactions for line in transaction) == ["1 ringing", "3 step"]
+
+
+class _Driver(Exception):
+    """What a driver says; asyncpg has a SQLSTATE on it, or the cause behind it."""
+
+    def __init__(self, sqlstate: str | None = None, cause: Exception | None = None) -> None:
+        super().__init__("no")
+        self.sqlstate = sqlstate
+        self.__cause__ = cause
+
+
+@pytest.mark.parametrize(
+    ("error", "is_the_rows"),
+    [
+        (OverflowError("too large"), True),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"), True),
+        (StatementError("", "", {}, TypeError("no column")), True),
+        (DBAPIError("", {}, _Driver(sqlstate="22003")), True),
+        (DBAPIError("", {}, _Driver(cause=ValueError("out of range"))), True),
+        (DBAPIError("", {}, _Driver(sqlstate="57P01")), False),
+        (DBAPIError("", {}, _Driver(cause=OSError("gone"))), False),
+    ],
+)
+async def test_whose_fault_it_is_however_the_driver_says_it(error: Exception, *, is_the_rows: bool) -> None:
+    disk = Disk()
+    disk.failures = [error]
+    async with running(disk) as writer:
+        if is_the_rows:
+            with pytest.raises(StoreRefused):
+                await writer.commit(CALLS, call(1))
+        else:
+            await writer.commit(CALLS, call(1))
+    assert disk.transactions == ([] if is_the_rows else [["1 ringing"]])
+
+
+async def test_a_refused_row_that_somebody_waited_for_is_not_held_open() -> None:
+    """Who waited begins nothing, so no end of it will come."""
+    disk = Disk()
+    disk.poison = {"CA1", "CA2"}
+    async with running(disk, capacity=2) as writer:
+        for number in (1, 2):
+            with pytest.raises(StoreRefused):
+                await writer.commit(CALLS, call(number))
+        assert not writer.has_open
+        writer.put(CALLS, call(3))  # there is room
+
+
+async def test_a_refused_row_whose_call_goes_on_has_a_place_for_its_end() -> None:
+    disk = Disk()
+    disk.poison = {"CA1"}
+    async with running(disk, capacity=2) as writer:
+        writer.put(CALLS, call(1))
+        await writer.flush()
+        assert writer.has_open
+        writer.put(CALLS, call(2, ended_ns=1))
+        disk.poison = set()
+        writer.put(CALLS, ended(1))
+        assert not writer.has_open
+
+
+async def test_settling_ends_where_rows_are_refused() -> None:
+    disk = Disk()
+    disk.poison = {"CA1", "CA2"}
+    async with running(disk, rows=1) as writer:
+        writer.put(CALLS, call(1))
+        writer.put(CALLS, call(2))
+        await writer.settled()
+        assert disk.transactions == []
 
 
 async def test_history_is_dropped_and_counted_when_the_disk_is_behind() -> None:

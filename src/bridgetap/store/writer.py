@@ -36,6 +36,8 @@ RETRY_S = (0.05, 0.2, 1.0, 5.0)  # the pause before each next try; the last one 
 PATIENCE_S = 10.0
 
 NEVER = (IntegrityError, DataError)  # these say that it is the row, not the database
+NO_VALUE = (TypeError, ValueError, OverflowError)  # it cannot become a column; SQLite's driver raises them bare
+DATA_EXCEPTION = "22"  # the class of PostgreSQL's SQLSTATEs that say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,8 @@ class Writer:
         batch = self._pending
         await self._wait(batch, f"{kind.table.name} {key[-1]}", timeout_s)
         if key in batch.refused:
+            if self._open.get(key) is record:  # nothing begins, so no end of it will come
+                del self._open[key]
             raise StoreRefused(f"{kind.table.name} {key[-1]}", batch.refused[key])
 
     def remove(self, kind: Kind[Any], record: Any) -> None:
@@ -216,7 +220,7 @@ class Writer:
         while True:
             try:
                 await self._database.write(partial(self._execute, [write for _, write in chunk]))
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, OSError, *NO_VALUE) as error:
                 if _is_the_rows_fault(error):
                     await self._refuse_or_split(chunk, batch, reason(error))
                     return
@@ -262,10 +266,14 @@ class Writer:
 
 
 def _is_the_rows_fault(error: Exception) -> bool:
-    """A value that cannot become a column (StatementError around it) or that the schema forbids."""
-    if isinstance(error, NEVER):
+    """A value that cannot become a column, or that the schema forbids; drivers say it in several ways."""
+    if isinstance(error, (*NEVER, *NO_VALUE)):
         return True
-    return type(error) is StatementError and isinstance(error.orig, TypeError | ValueError | OverflowError)
+    if not isinstance(error, StatementError) or error.orig is None:
+        return False
+    if str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION):
+        return True
+    return isinstance(error.orig, NO_VALUE) or isinstance(error.orig.__cause__, NO_VALUE)
 
 
 def _chunks(writes: dict[Key, Write], size: int) -> Iterator[list[tuple[Key, Write]]]:
