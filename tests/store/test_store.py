@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import sys
+import threading
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,6 +202,32 @@ async def test_two_servers_do_not_share_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.peer("postgresql")
+async def test_the_file_is_held_until_the_last_transaction_is_through(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}"
+    entered, gate = threading.Event(), threading.Event()
+
+    def slow(_: Connection) -> None:
+        entered.set()
+        gate.wait()
+
+    stack = AsyncExitStack()
+    database = await stack.enter_async_context(open_database(url, node="n1"))
+    writing = asyncio.create_task(database.write(slow))
+    await asyncio.to_thread(entered.wait)
+    writing.cancel()  # as a writer is that does not come to its end in time
+    leaving = asyncio.create_task(stack.aclose())
+    await asyncio.wait([leaving], timeout=0.2)
+    try:
+        with pytest.raises(StoreError, match="in use by another server"):
+            async with open_database(url, node="n1"):
+                pass
+    finally:
+        gate.set()
+    await leaving
+    async with open_database(url, node="n1"):
+        pass
+
+
 async def test_two_servers_do_not_share_a_node(empty_postgresql: str) -> None:
     async with open_store(empty_postgresql, node="n1", clock=VirtualClock()):
         with pytest.raises(StoreError, match="give each its own"):

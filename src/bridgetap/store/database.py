@@ -38,18 +38,18 @@ async def open_database(url: str, *, node: str) -> AsyncIterator["Database"]:
     except ModuleNotFoundError as error:
         rule = f"the driver {error.name} is not installed: pip install 'bridgetap[postgresql]'"
         raise ConfigurationError("store.url", rule) from None
+    in_memory, on_file = _is_memory(target), None
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(engine.dispose)
-        in_memory, on_file = _is_memory(target), None
-        if target.get_backend_name() == "sqlite" and not in_memory:
-            on_file = stack.enter_context(FileThread.open(target))
-            event.listen(on_file.engine, "connect", _prepare_sqlite)
-        database = Database(engine, one_connection=in_memory, on_file=on_file)
         try:
             if target.get_backend_name() == "sqlite":
-                stack.enter_context(_claimed_file(target))
-            else:
+                stack.enter_context(_claimed_file(target))  # first: nobody else may have it before all below is closed
+            stack.push_async_callback(engine.dispose)
+            if target.get_backend_name() != "sqlite":
                 await _claim_node(await stack.enter_async_context(engine.connect()), node)
+            elif not in_memory:
+                on_file = await stack.enter_async_context(FileThread.open(target))
+                event.listen(on_file.engine, "connect", _prepare_sqlite)
+            database = Database(engine, one_connection=in_memory, on_file=on_file)
             await database.migrate()
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(f"{target.render_as_string(hide_password=True)}: {reason(error)}") from error

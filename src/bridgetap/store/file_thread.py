@@ -5,9 +5,9 @@ several times what the statement does. Here a transaction goes there once, whole
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
@@ -21,15 +21,16 @@ class FileThread:
         self._thread = thread
 
     @classmethod
-    @contextmanager
-    def open(cls, url: URL) -> Iterator["FileThread"]:
-        """Until the block is left; a transaction that has begun then goes on to its end."""
+    @asynccontextmanager
+    async def open(cls, url: URL) -> AsyncIterator["FileThread"]:
+        """Until the block is left; a transaction that has begun then is waited for, however long it takes:
+        the process could not end without it either."""
         engine = create_engine(url.set(drivername="sqlite+pysqlite"))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bt-store")
         try:
             yield cls(engine, thread)
         finally:
-            thread.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(thread.shutdown, cancel_futures=True)
             engine.dispose()
 
     async def write(self, work: Callable[[Connection], None]) -> None:
