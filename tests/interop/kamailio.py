@@ -1,10 +1,12 @@
-"""Kamailio in the two parts our tests need of it: a TLS front for peers that speak no TLS, and a server
-that challenges with SHA-256 (RFC 8760)."""
+"""Kamailio in the three parts our tests need of it: a TLS front for peers that speak no TLS, a server that
+challenges with SHA-256 (RFC 8760), and the front of a SIPREC recorder (RFC 7866)."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from .programs import Running, free_port_both, listens, need, running
 
@@ -118,6 +120,90 @@ request_route {{
     )
     with _kamailio(folder, config, port) as program:
         yield port, program
+
+
+@contextmanager
+def recorder_front(
+    folder: Path, *, certificate: Path, key: Path, rtpengine_port: int, target_port: int
+) -> Iterator[tuple[int, int, Running]]:
+    """UDP and TCP in on one port, TLS on another (both yielded). Looks every INVITE over, has rtpengine take and
+    record its audio, and leaves the answer to whoever listens on UDP at `target_port`.
+
+    Its log has a line `SIPREC …` for every INVITE that it took: what Kamailio's own parsers found."""
+    if not Path(MODULES, "xmlops.so").exists():
+        pytest.skip("kamailio-xml-modules is not installed: run `make test-peers`")
+    folder.mkdir(parents=True, exist_ok=True)
+    port, tls_port = free_port_both(), free_port_both()
+    (folder / "tls.cfg").write_text(
+        f"""
+[server:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {key}
+"""
+    )
+    config = (
+        _HEAD.format(modules=MODULES)
+        + f"""
+enable_tls=yes
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+listen=tls:127.0.0.1:{tls_port}
+loadmodule "tls.so"
+loadmodule "xlog.so"
+loadmodule "xmlops.so"
+loadmodule "rtpengine.so"
+modparam("tls", "config", "{folder}/tls.cfg")
+modparam("rr", "enable_double_rr", 1)
+modparam("rtpengine", "rtpengine_sock", "udp:127.0.0.1:{rtpengine_port}")
+modparam("xmlops", "xml_ns", "r=urn:ietf:params:xml:ns:recording:1")
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("CANCEL")) {{ rtpengine_delete(); if (t_check_trans()) t_relay(); exit; }}
+    if (has_totag()) {{
+        if (!loose_route()) {{
+            if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
+            if (!is_method("ACK")) sl_send_reply("404", "Not Here");
+            exit;
+        }}
+        if (is_method("BYE")) t_on_reply("OVER");
+        if (is_method("INVITE|UPDATE")) route(LOOK_OVER);
+        t_relay();
+        exit;
+    }}
+    if (!is_method("INVITE")) {{ sl_send_reply("405", "Not Allowed"); exit; }}
+    if (!($hdr(Require) =~ "siprec")) {{ sl_send_reply("421", "siprec Required"); exit; }}
+    record_route();
+    route(LOOK_OVER);
+    $du = "sip:127.0.0.1:{target_port};transport=udp";
+    if (!t_relay()) sl_reply_error();
+}}
+
+route[LOOK_OVER] {{
+    if (!($hdr(Contact) =~ ">;\\+sip\\.src")) {{ sl_send_reply("400", "No Recording Client"); exit; }}
+    if (!has_body("multipart/mixed")) {{ sl_send_reply("415", "No Metadata"); exit; }}
+    if (!get_body_part("application/rs-metadata+xml", "$var(part)")) {{ sl_send_reply("415", "No Metadata"); exit; }}
+    $xml(m=>doc) = $(var(part){{re.subst,/^[^<]*</</s}});
+    $var(mode) = $xml(m=>xpath:/r:recording/r:datamode/text());
+    $var(labels) = $xml(m=>xpath:/r:recording/r:stream/r:label/text());
+    $var(aors) = $xml(m=>xpath:/r:recording/r:participant/r:nameID/@aor);
+    xlog("L_NOTICE", "SIPREC $proto $var(mode) $var(labels) $var(aors)\\n");
+    t_on_reply("ANSWERED");
+    rtpengine_offer("RTP/AVP replace-origin replace-session-connection record-call=yes");
+}}
+
+onreply_route[ANSWERED] {{
+    if (has_body("application/sdp")) rtpengine_answer("replace-origin replace-session-connection");
+}}
+
+onreply_route[OVER] {{
+    rtpengine_delete();
+}}
+"""
+    )
+    with _kamailio(folder, config, port) as program:
+        yield port, tls_port, program
 
 
 @contextmanager

@@ -4,7 +4,7 @@
 # recommended packages and with their services kept off. What is there already costs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-PACKAGES=(sip-tester baresip-core kamailio kamailio-tls-modules nginx-light flite espeak-ng tshark openssl postgresql)
+PACKAGES=(sip-tester baresip-core kamailio kamailio-tls-modules kamailio-xml-modules rtpengine-daemon nginx-light flite espeak-ng tshark openssl postgresql)
 WS=tests/interop/peers/ws
 LOCK=requirements/peers.lock
 

@@ -1,0 +1,84 @@
+"""A recorder that nobody here wrote: Kamailio reads the messages, rtpengine takes the audio, sipp answers."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import rtpengine, sipp
+from .kamailio import recorder_front
+from .programs import Running, free_port, running
+from .sipp import Party, Result
+from .tones import CALLEE_HZ, CALLER_HZ, heard
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRecorder:
+    """It runs; `uri` is where it is called."""
+
+    port: int
+    tls_port: int
+    folder: Path
+    front: Running
+    callee: Running
+
+    def uri(self, transport: str) -> str:
+        place = f"localhost:{self.tls_port}" if transport == "tls" else f"127.0.0.1:{self.port}"
+        return f"sip:recorder@{place};transport={transport}"
+
+    def messages(self, transport: str) -> list[str]:
+        """Of every INVITE and re-INVITE it took by that transport: mode, labels, addresses."""
+        found = self.front.text().split(f"SIPREC {transport} ")[1:]
+        return [text.split("\n", 1)[0].strip() for text in found]
+
+    def recordings(self) -> list[list[rtpengine.Track]]:
+        """Those that are over."""
+        return rtpengine.recordings(self.folder / "rtpengine")
+
+    def result(self) -> Result:
+        """What sipp counted, once it has had all of its calls."""
+        self.callee.wait(within_s=20)
+        return sipp.result(self.callee, self.folder / "sipp")
+
+
+@contextmanager
+def foreign_recorder(
+    folder: Path, *, calls: int, certificate: Path, key: Path, lost_percent: int = 0
+) -> Iterator[ForeignRecorder]:
+    """Up until the block ends; sipp takes so many calls, and loses so much of its signalling."""
+    target = free_port(socket.SOCK_DGRAM)
+    (folder / "sipp").mkdir(parents=True)
+    party = Party(scenario="siprec", calls=calls, lost_percent=lost_percent, stay_ms=2000 if lost_percent else 0)
+    command = party.command(folder / "sipp", server="127.0.0.1:9", port=target)
+    with (
+        rtpengine.rtpengine(folder / "rtpengine") as (control, _),
+        recorder_front(
+            folder / "kamailio", certificate=certificate, key=key, rtpengine_port=control, target_port=target
+        ) as (port, tls_port, front),
+        running(command, folder / "sipp" / "sipp.log", cwd=folder / "sipp") as callee,
+    ):
+        callee.wait_for(lambda: sipp.answers(target), "sipp")
+        yield ForeignRecorder(port, tls_port, folder, front, callee)
+
+
+def assert_whole(tracks: list[rtpengine.Track], *, pauses: int = 0) -> None:
+    """Two tracks, each its party alone, and every packet that was sent: the sender's own last count."""
+    assert [track.label for track in tracks] == ["1", "2"]
+    for track, theirs, others in zip(tracks, (CALLER_HZ, CALLEE_HZ), (CALLEE_HZ, CALLER_HZ), strict=True):
+        numbers = rtpengine.steps(track.packets)
+        assert {by for by, _ in numbers} == {1}, "a packet is missing"
+        jumps = [place for place, (_, by) in enumerate(numbers, 1) if by != 160]
+        assert len(jumps) == pauses
+        assert [place for place, packet in enumerate(track.packets) if packet.marker] == [0, *jumps]
+        assert len({packet.ssrc for packet in track.packets}) == 1
+        last = track.reports[-1]
+        assert last.goodbye
+        assert last.packets == len(track.packets)
+        assert last.octets == 160 * len(track.packets)
+        samples = rtpengine.samples(track.packets)
+        assert sum(heard(samples, theirs)) >= 10, "a second of its party is not there"
+        assert not any(heard(samples, others)), "the other party is heard"
+    names = {report.cname for track in tracks for report in track.reports}
+    assert len(names) == len(tracks)
+    assert all(names)
