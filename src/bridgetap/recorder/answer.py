@@ -1,6 +1,6 @@
 """The recorder's side of the offer/answer exchange: it takes each line, where and how its conduct says."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from bridgetap.engine import LegMedia
@@ -67,4 +67,4 @@ def describe(lines: list[Media], *, address: str, session_id: int, version: int)
 def refuse(theirs: Media) -> Media:
     """A line that is not recorded."""
     number = str(STATIC["PCMU"])
-    return replace(Media(kind=theirs.kind, port=0, protocol=theirs.protocol, formats=theirs.formats or (number,)))
+    return Media(kind=theirs.kind, port=0, protocol=theirs.protocol, formats=theirs.formats or (number,))

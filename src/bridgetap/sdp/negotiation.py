@@ -4,15 +4,16 @@ A step that fails changes nothing: what was agreed before goes on.
 """
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 from bridgetap.errors import InvalidSdp
 
 from .codecs import DYNAMIC, STATIC, TELEPHONE_EVENT, Codec, PayloadType, codec_attributes
-from .description import Attribute, Connection, Media, Origin, SessionDescription
+from .description import Attribute, Connection, Media, SessionDescription
 from .parse import parse
 from .policy import AgreedMedia, Direction, Policy, direction_of, receives, sends
 from .remote import NOT_ACCEPTABLE, RemoteAudio, find_audio
+from .versions import following
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,29 +177,11 @@ class Negotiation:
         )
 
     def _describe(self, media: tuple[Media, ...], *, times: tuple[str, ...]) -> SessionDescription:
-        """The next description to send; its version goes up only when something changed (§8)."""
-        sent = self._sent
-        version = 1 if sent is None or sent.origin is None else int(sent.origin.version)
+        """The next description to send."""
         description = SessionDescription(
-            origin=self._origin(version),
-            name="Bridgetap",
-            connection=Connection.of(self._address),
-            times=times,
-            media=media,
+            name="Bridgetap", connection=Connection.of(self._address), times=times, media=media
         )
-        if sent is not None and sent != description:
-            description = replace(description, origin=self._origin(version + 1))
-        return description
-
-    def _origin(self, version: int) -> Origin:
-        address: IPv4Address | IPv6Address = self._address
-        return Origin(
-            user="bridgetap",
-            session_id=str(self._session_id),
-            version=str(version),
-            address_type=f"IP{address.version}",
-            address=str(address),
-        )
+        return following(self._sent, description, session_id=self._session_id, address=self._address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

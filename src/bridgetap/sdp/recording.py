@@ -13,9 +13,10 @@ from typing import Literal, TypeAlias
 from bridgetap.errors import InvalidSdp
 
 from .codecs import STATIC, Codec, PayloadType, codec_attributes
-from .description import Attribute, Connection, Media, Origin, SessionDescription
+from .description import Attribute, Connection, Media, SessionDescription
 from .parse import parse
 from .remote import NOT_ACCEPTABLE, PLAIN, RemoteAudio, read_audio, refusal
+from .versions import following
 
 Wish: TypeAlias = Literal["sendonly", "inactive"]
 
@@ -196,25 +197,9 @@ class RecordingNegotiation:
         )
 
     def _describe(self, media: list[Media]) -> bytes:
-        """The next description; its version goes up by one when something changed, and only then (RFC 3264 §8)."""
-        before = self._sent
-        version = 1 if before is None or before.origin is None else int(before.origin.version)
-        sent = SessionDescription(
-            origin=self._origin(version), connection=Connection.of(self._address), media=tuple(media)
-        )
-        if before is not None and before != sent:
-            sent = replace(sent, origin=self._origin(version + 1))
-        self._sent = sent
-        return bytes(sent)
-
-    def _origin(self, version: int) -> Origin:
-        return Origin(
-            user="bridgetap",
-            session_id=str(self._session_id),
-            version=str(version),
-            address_type=f"IP{self._address.version}",
-            address=str(self._address),
-        )
+        description = SessionDescription(connection=Connection.of(self._address), media=tuple(media))
+        self._sent = following(self._sent, description, session_id=self._session_id, address=self._address)
+        return bytes(self._sent)
 
 
 def _key(media: Media) -> str | None:
