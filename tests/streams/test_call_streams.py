@@ -33,6 +33,9 @@ class _Told:
         self._desk.told.append(callback)
         self._desk.order.append(dict(callback.parameters)["StreamEvent"])
 
+    def gauges(self) -> dict[str, float]:
+        return {}
+
 
 class Desk:
     """One call's streams on a fake leg, with a store and a notification log in memory."""

@@ -7,14 +7,14 @@ from bridgetap.flow import Options
 from bridgetap.settings import CODECS, Codec
 from bridgetap.streams import Streams
 from bridgetap.twiml.effects import FETCH_TIMEOUT_S, CallCallback
-from bridgetap.webhooks import CallbackSender, WebhookSender
+from bridgetap.webhooks import CallbackSender, Sealed, WebhookSender
 
 from .http_request import HttpClient
 from .ledger import CallEntry, Ledger
 from .media_address import MediaAddresses
 from .parties import Parties
 from .routing import Router
-from .status_reports import Sealed, StatusReports
+from .status_reports import StatusReports
 from .tones import Prompter
 from .transfer_policy import TransferPolicy
 

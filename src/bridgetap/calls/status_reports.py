@@ -1,7 +1,6 @@
 """Tells a server how one call goes: initiated, ringing, answered, completed (spec/twilio §6.3)."""
 
 from math import ceil
-from typing import Protocol
 
 import structlog
 
@@ -11,7 +10,7 @@ from bridgetap.errors import BridgetapError, InvalidInput
 from bridgetap.store import CallbackRecord, CallRecord
 from bridgetap.twiml.effects import Callback as AskedCallback
 from bridgetap.twiml.effects import CallCallback, CallEvent
-from bridgetap.webhooks import Callback, CallbackRows, CallbackSender, StatusCallback, Unreadable, WebhookUrl
+from bridgetap.webhooks import Callback, CallbackRows, CallbackSender, Sealed, StatusCallback, Unreadable, WebhookUrl
 
 from .voice_request import voice_parameters
 
@@ -21,12 +20,6 @@ SOURCE = "call-progress-events"
 OK = 200
 # Its place in the call's line, the same in every process that tells it.
 PLACES: dict[CallEvent, int] = {"initiated": 0, "ringing": 1, "answered": 2, "completed": 3}
-
-
-class Sealed(Protocol):
-    """How an address is kept in a row."""
-
-    def close(self, to: StatusCallback) -> str: ...
 
 
 class StatusReports:

@@ -12,7 +12,7 @@ from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamNews
 from .parts import StreamParts
 from .policy import StreamPolicy, StreamServer, UrlPattern
-from .ports import Notifier, StreamRecords
+from .ports import StreamRecords
 from .websocket import handshake_headers
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "Hold",
     "LastWords",
     "Named",
-    "Notifier",
     "Participant",
     "State",
     "StreamNews",

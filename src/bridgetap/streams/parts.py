@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from bridgetap.clock import Clock
 from bridgetap.engine import Core
 from bridgetap.ids import AccountSid
+from bridgetap.webhooks import CallbackSender, Notifier, Sealed
 
 from .policy import StreamPolicy
-from .ports import Callbacks, Notifier, Sealed, StreamRecords
+from .ports import StreamRecords
 from .websocket import Sign
 
 
@@ -19,7 +20,7 @@ class StreamParts:
     core: Core
     records: StreamRecords
     notifier: Notifier
-    callbacks: Callbacks
+    callbacks: CallbackSender
     sealed: Sealed
     clock: Clock
     entropy: Callable[[int], bytes]

@@ -7,8 +7,8 @@ status callback) and sends it at least once, in order, across restarts.
 from .callback import Callback, CallbackRows, StatusCallback
 from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest, make_webhook_client
 from .errors import WebhookFailed
-from .outbox import CallbackRecords, Notifier, Outbox, OutboxParts
-from .ports import CallbackSender, WebhookSender
+from .outbox import CallbackRecords, Outbox, OutboxParts
+from .ports import CallbackSender, Notifier, Sealed, WebhookSender
 from .schedule import Limits
 from .seal import Seal, Unreadable
 from .url import WebhookUrl
@@ -24,6 +24,7 @@ __all__ = [
     "Outbox",
     "OutboxParts",
     "Seal",
+    "Sealed",
     "StatusCallback",
     "Unreadable",
     "WebhookAnswer",

@@ -7,18 +7,18 @@ heard of, a killed process remembers. `schedule` says what is sent when.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
 from bridgetap.clock import Clock
 from bridgetap.errors import InvalidInput
-from bridgetap.ids import CallSid, SiprecSid, StreamSid
 from bridgetap.store import CallbackRecord, StoreError
 
 from .callback import Callback, CallbackRows
 from .client import WebhookAnswer, WebhookClient, WebhookRequest
 from .errors import BAD_URL, PROTOCOL_VIOLATION, TOO_MANY_REDIRECTS, WebhookFailed
+from .ports import Notifier
 from .schedule import Item, Limits, Outcome, Schedule
 from .seal import Unreadable
 
@@ -52,20 +52,6 @@ class CallbackRecords(Protocol):
     async def callbacks_left(self, *, limit: int, after: CallbackRecord | None = None) -> list[CallbackRecord]:
         """What this node still has to send, line by line, each in its order; `after` that one.
         `StoreError` where it cannot be read now."""
-
-
-class Notifier(Protocol):
-    """The notification log (spec/twilio §5.4)."""
-
-    def notify(
-        self,
-        *,
-        level: Literal["warning", "error"],
-        code: int,
-        message: str,
-        call_sid: CallSid,
-        stream_sid: StreamSid | SiprecSid | None = None,
-    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
-"""What others need from here, as Protocols: who asks, and who is told to tell."""
+"""What others need from here, as Protocols: who asks, who is told to tell, and where a failure is noted."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
-from .callback import Callback
+from bridgetap.ids import CallSid, SiprecSid, StreamSid
+
+from .callback import Callback, StatusCallback
 from .client import WebhookAnswer, WebhookRequest
 
 
@@ -22,3 +24,23 @@ class CallbackSender(Protocol):
     def gauges(self) -> dict[str, float]:
         """Figures for `/metrics`."""
         ...
+
+
+class Sealed(Protocol):
+    """How an address is kept in a row."""
+
+    def close(self, to: StatusCallback) -> str: ...
+
+
+class Notifier(Protocol):
+    """The notification log that operators and the REST API read (spec/twilio §5.4)."""
+
+    def notify(
+        self,
+        *,
+        level: Literal["warning", "error"],
+        code: int,
+        message: str,
+        call_sid: CallSid,
+        stream_sid: StreamSid | SiprecSid | None = None,
+    ) -> None: ...
