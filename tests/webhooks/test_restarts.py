@@ -131,3 +131,24 @@ def test_a_clock_that_was_set_back_makes_nothing_younger_than_it_is() -> None:
     rows = {name: replace(row, created_ns=9 * 10**18) for name, row in left_behind(1, host="dead").items()}
     desk = restarted(rows, scenario, max_age_s=3590)
     assert [code for code, *_ in desk.warnings] == [15003, 15003]
+
+
+@pytest.mark.parametrize("waiting", [1, 4, 8, 100])
+def test_draining_sends_all_that_was_left_while_somebody_takes_it(waiting: int) -> None:
+    async def scenario(desk: Desk) -> None:
+        await desk.outbox.drain(patience_s=5)
+        assert desk.disk.rows == {}
+
+    restarted(left_behind(30), scenario, waiting=waiting)
+
+
+def test_draining_waits_for_no_room_that_does_not_come() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.answers["dead"] = ["refuse"]
+        await pass_time()
+        before = asyncio.get_running_loop().time()
+        await desk.outbox.drain(patience_s=5)
+        assert asyncio.get_running_loop().time() - before < 5
+        assert len(desk.disk.rows) == 60
+
+    restarted(left_behind(30, host="dead"), scenario, waiting=8)

@@ -85,7 +85,8 @@ class Outbox:
         self._schedule: Schedule[_Waiting] = Schedule(parts.limits, dice=parts.dice)
         self._fresh: list[_Item] = []
         self._committing: list[_Item] = []
-        self._reading = True  # what an earlier process left
+        self._more = True  # may be left of an earlier process, and not read yet
+        self._reading = False
         self._over: set[str] = set()  # what came to its end since the reading began
         self._room = asyncio.Event()
         self._news = asyncio.Event()
@@ -118,9 +119,9 @@ class Outbox:
                     self._give_up(item, "nobody took it in time")
                 for item in self._schedule.due(now):
                     tasks.create_task(self._try(item))
-                if self._has_room():
+                if reads_on := self._more and self._has_room():
                     self._room.set()
-                if self._schedule.busy or self._fresh or self._committing or self._reading:
+                if self._schedule.busy or self._fresh or self._committing or self._reading or reads_on:
                     self._quiet.clear()
                 else:
                     self._quiet.set()
@@ -152,21 +153,20 @@ class Outbox:
         """Let in what an earlier process left: as much as there is room for, the rest as places come free."""
         last: CallbackRecord | None = None
         count = 0
-        while True:
+        while self._more:
+            await self._room.wait()
             self._reading = True
             rows = await self._left(last)
             ours = {item.id for item in (*self._fresh, *self._committing)} | self._over
             for record in rows:
+                last = record
                 if record.id not in ours:
                     self._let_in(record)
                     count += 1
             self._reading = False
+            self._more = len(rows) == self._page
             self._room.clear()
             self._news.set()
-            if len(rows) < self._page:
-                break
-            last = rows[-1]
-            await self._room.wait()
         self._over.clear()
         if count:
             log.info("callbacks.recovered", count=count)
