@@ -14,7 +14,7 @@ from bridgetap.store import StreamRecord
 from bridgetap.streams import LastWords, StreamPolicy
 from bridgetap.webhooks import CallbackRows, Seal, StatusCallback, WebhookUrl
 
-from .test_call_streams import ACCOUNT, CALL, Desk
+from .desk import ACCOUNT, CALL, Desk
 
 TO = StatusCallback(url=WebhookUrl.parse("https://a.example/cb?k=secret"), method="GET")
 FIELDS = ["AccountSid", "CallSid", "StreamSid", "StreamName", "StreamEvent", "Timestamp"]

@@ -10,7 +10,7 @@ from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.errors import BridgetapError, Conflict, InvalidStream, NotFound
 from bridgetap.streams import Named, StreamPolicy, StreamRequest
 
-from .test_call_streams import URL, Desk, virtual
+from .desk import URL, Desk, virtual
 
 
 async def connect(desk: Desk, name: str = "agent", **changes: Any) -> Named:
