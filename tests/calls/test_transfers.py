@@ -10,7 +10,7 @@ from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.flow.effects import ClientTarget, SipTarget
 from bridgetap.store import StreamRecord
 
-from .stage import RINGBACK, SEED, Stage, connect, say, sdp
+from .stage import RINGBACK, SEED, VOICE, Stage, connect, say, sdp
 
 EVERYBODY = TransferPolicy(by="everybody", to=("client", "number", "sip"))
 CAROL = "<sip:carol@203.0.113.7>"
@@ -79,7 +79,6 @@ def test_the_caller_transfers_and_the_new_party_takes_its_place(tmp_path: Path) 
             assert stage.leg(C).closed, "with the party that left"
             assert not stage.leg(A).closed
             assert list(stage.leg(A).forks) == [fork]
-            await stage.presses(A, "5")
             await stage.hang_up(stage.dialled()[0])
             assert stage.prompter.made == ["goodbye"], "the flow goes on with Carol"
             await stage.heard(A)
@@ -89,6 +88,27 @@ def test_the_caller_transfers_and_the_new_party_takes_its_place(tmp_path: Path) 
             (stream,) = stage.stream_rows()
             assert isinstance(stream, StreamRecord)
             assert (stream.call_sid, stream.end_reason) == (caller.sid, "call-ended")
+
+    run_virtual(main())
+
+
+def test_who_took_the_callers_place_has_its_keys_and_each_row_its_own_audio(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, number=VOICE, transfers=EVERYBODY).running() as stage:
+            stage.serve("voice", "<Dial hangupOnStar='true'>+15550001111</Dial>")
+            bob = await talking(stage)
+            for leg, packets in ((A, 100), (B, 200)):
+                stage.leg(leg).packets_received = packets
+            for packets in (300, 400):
+                await stage.refers(stage.dialled()[-1] if packets == 400 else CALLER, CAROL)
+                await stage.answers(stage.dialled()[-1])
+                stage.leg(A).packets_received = packets
+                await stage.settle(5)
+            assert stage.leg(A).peer is stage.leg(B)
+            await stage.presses(A, "*")
+            assert bob in [command.of for command in stage.fake.sent("hang_up")]
+            await stage.settle(5)
+            assert [row.packets_received for row in stage.call_rows()] == [100, 200, 300, 400]
 
     run_virtual(main())
 

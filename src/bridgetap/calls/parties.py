@@ -65,6 +65,7 @@ class Party:
         leg.when_closed = self._closed
         self._watchers: list[Watcher] = []
         self._successors: list[CallEntry] = []  # rows of those who took this place
+        self._audio_of: CallEntry | None = None  # the row of one who has left its place to a successor
         self._keeps_place = False
         self._withheld: Ended | None = None
 
@@ -117,6 +118,7 @@ class Party:
         here goes on as the party returned. `EngineError` where the core cannot."""
         self.leg.exchange_places(new.leg)
         left = Party(self.leg, row=self.row, entry=None, trunk=self.trunk)
+        left._audio_of = self._successors[-1] if self._successors else self.entry
         self.leg, self.user, self.trunk = new.leg, new.user, new.trunk
         if new.entry is not None:
             self._successors.append(new.entry)
@@ -154,8 +156,9 @@ class Party:
                 entry.ended(ended)
 
     def _closed(self, stats: LegStats) -> None:
-        if self.entry is not None:
-            self.entry.audio(stats)
+        entry = self._audio_of or self.entry
+        if entry is not None:
+            entry.audio(stats)
 
     def _settle(self, outcome: Answered | Ended) -> None:
         if not self.settled.done():

@@ -55,6 +55,7 @@ class FakeLeg:
     playing: list[PlayId] = field(default_factory=list)
     forks: dict[ForkId, ForkTarget] = field(default_factory=dict)
     closed: bool = False
+    packets_received: int = 0  # of its far end; what `stats` says
     _ids: Any = field(default_factory=lambda: count(1))
 
     @property
@@ -98,6 +99,7 @@ class FakeLeg:
         if not isinstance(other, FakeLeg):
             raise TypeError("a fake leg exchanges with a fake leg")
         self.media, other.media = other.media, self.media
+        self.packets_received, other.packets_received = other.packets_received, self.packets_received
         self._journal.note("exchange", self._id, other=other.id)
 
     def unbridge(self) -> None:
@@ -167,7 +169,7 @@ class FakeLeg:
         self._journal.note("stop_record", self._id, record=record)
 
     def stats(self) -> LegStats | None:
-        return LegStats(leg=self._id)
+        return LegStats(leg=self._id, packets_received=self.packets_received)
 
     def close(self) -> None:
         if self.closed:
@@ -178,4 +180,6 @@ class FakeLeg:
         self.finish_playing(completed=False)
         for fork in list(self.forks):
             self.end_fork(fork, reason="call-ended")
-        self._journal.push(LegClosed(leg=self._id, stats=LegStats(leg=self._id)))
+        self._journal.push(
+            LegClosed(leg=self._id, stats=LegStats(leg=self._id, packets_received=self.packets_received))
+        )
