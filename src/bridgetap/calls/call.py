@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 import structlog
 
@@ -33,6 +34,11 @@ from .voice_request import voice_parameters
 
 WRONG_STATE = 21220
 GOODBYE_S = 40.0  # the core ends every dialog within 32 s (RFC 3261, 64 × T1)
+
+
+def in_progress(sid: CallSid) -> Conflict:
+    """What is answered is not canceled."""
+    return Conflict(f"{sid} is in progress: it can be completed, not canceled", code=WRONG_STATE)
 
 
 class Call:
@@ -105,9 +111,12 @@ class Call:
             self._conductor.stop(reason)
         self.parties.hang_up_all()
 
-    async def end_party(self, sid: CallSid) -> bool:
-        """Hang up a dialled party, until its row says so; False where this call has none of that name."""
+    async def end_party(self, sid: CallSid, status: Literal["completed", "canceled"]) -> bool:
+        """Hang up a dialled party, until its row says so; False where this call has none of that name,
+        `Conflict` where it talks and is to be canceled."""
         parties = self.parties.find(sid)
+        if status == "canceled" and any(party.row.record.answered_ns is not None for party in parties):
+            raise in_progress(sid)
         for party in parties:
             party.row.given_up = "canceled"
             party.hang_up()

@@ -83,7 +83,7 @@ class Ring:
         outcome: Party | Ended = NO_WAY
         for destination in branch:
             outcome = await self._try(destination)
-            if isinstance(outcome, Party) or outcome.status not in NEXT_TRUNK:
+            if isinstance(outcome, Party) or outcome.status not in NEXT_TRUNK or self.entry.given_up is not None:
                 break
             log.info("dial.failed", call_sid=self.entry.record.sid, status=outcome.status, cause=outcome.cause)
         return outcome
@@ -100,6 +100,8 @@ class Ring:
             return Ended(cause="transport", status=503, reason=str(error))
         self._tried.append(party)
         party.watch(self._heard)
+        if self.entry.given_up is not None:  # while the way there was looked for
+            party.hang_up()
         outcome = await party.settled
         if isinstance(outcome, Answered):
             return party

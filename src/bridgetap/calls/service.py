@@ -16,7 +16,7 @@ from bridgetap.ids import CallSid
 from bridgetap.store import CallRecord, StoreError, StoreFull, StoreRefused
 from bridgetap.streams import Named, StreamRequest
 
-from .call import WRONG_STATE, Call
+from .call import WRONG_STATE, Call, in_progress
 from .exchange import Exchange
 from .flow_book import FlowBook
 from .instructions import CallChange, Instructions, NewCall, Voice, of_number, status_of_number
@@ -130,11 +130,11 @@ class Calls:
         call = self._live.get(sid)
         if call is None:
             for caller in list(self._live.values()):
-                if await caller.end_party(sid):
+                if await caller.end_party(sid, status):
                     return
             raise NotFound("live call", sid)
         if status == "canceled" and call.entry.record.answered_ns is not None:
-            raise Conflict(f"{sid} is in progress: it can be completed, not canceled", code=WRONG_STATE)
+            raise in_progress(sid)
         call.hang_up("api")
         await call.over.wait()
 
