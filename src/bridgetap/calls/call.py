@@ -127,13 +127,13 @@ class Call:
     def change(self, change: CallChange) -> None:
         """`Conflict` where it is in no state for that: then nothing is changed."""
         update = change.update
-        if update is not None and (self._conductor is None or self.over.is_set()):
+        if update is not None and (self._conductor is None or self._conductor.is_over):
             raise Conflict("Call is not in-progress: it cannot be redirected", code=WRONG_STATE)
         if change.status is not None:
             self.entry.save(callback=self._reports.watch(change.status))
         if change.time_limit_s is not None:
             self._time_limit_s = change.time_limit_s
-            if self._limit is not None:
+            if self._limit is not None and not self._limit.expired():
                 self._limit.reschedule(self._began + change.time_limit_s)
         if update is not None and self._conductor is not None:
             self._log.info("call.updated")
@@ -167,6 +167,8 @@ class Call:
         )
         if self._send_digits:
             await Player(caller, exchange.prompter).perform(PlayDigits(digits=self._send_digits))
+            if not caller.leg.is_up:
+                return  # hung up meanwhile, by either side: what was to run does not begin
         conductor = Conductor(
             self._run(self._instructions),
             performer=performer,

@@ -112,12 +112,18 @@ class Conductor:
         self._take_over = take_over
         self._inbox: Inbox[News] = Inbox()
         self._tasks: dict[asyncio.Task[None], EffectId] = {}
+        self._over = False
         self._log = structlog.get_logger(__name__).bind(call_sid=caller.sid)
 
     @property
     def current(self) -> Run:
         """What runs, or ran last."""
         return self._run
+
+    @property
+    def is_over(self) -> bool:
+        """The last run is over: nothing takes its place any more."""
+        return self._over
 
     def stop(self, reason: str) -> None:
         """End it from outside."""
@@ -135,9 +141,12 @@ class Conductor:
         self._log.info("run.started", **self._run.facts)
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._perform(self._run.begin(), tasks)
-                while not self._run.ended:
-                    await self._take(await self._inbox.get(), tasks)
+                try:
+                    await self._perform(self._run.begin(), tasks)
+                    while not self._run.ended:
+                        await self._take(await self._inbox.get(), tasks)
+                finally:
+                    self._over = True
                 for task in self._tasks:
                     task.cancel()
         finally:
