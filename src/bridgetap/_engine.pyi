@@ -439,9 +439,13 @@ class LegMedia:
         symmetric: bool = True,
         inband_dtmf: bool = False,
         cname: str = "",
+        srtp_key: bytes | None = None,
+        srtp_peer_key: bytes | None = None,
     ) -> LegMedia:
         """`payload_type` is what we send; `receive` maps every payload type we announced.
-        `symmetric`: lock onto the first source heard and answer there (NAT)."""
+        `symmetric`: lock onto the first source heard and answer there (NAT). With `srtp_key` (16 bytes of
+        AES_CM_128_HMAC_SHA1_80, 14 of salt: RFC 4568) everything sent is SRTP and SRTCP, and only what
+        the peer sealed with `srtp_peer_key` is taken."""
 
 @final
 class ForkEndpoint:

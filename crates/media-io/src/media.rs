@@ -190,8 +190,9 @@ impl Media {
         let config = LegConfig {
             id,
             ssrc,
-            // RFC 3550 §5.1: random, so that known plaintext does not help who listens.
-            first_sequence: start as u16,
+            // RFC 3550 §5.1: random, so that known plaintext does not help who listens. In the lower half, so
+            // that an SRTP peer that misses the first packets counts the turns as we do (RFC 3711 §3.3.1).
+            first_sequence: start as u16 >> 1,
             first_timestamp: (start >> 16) as u32,
             seed: random()?,
         };

@@ -180,6 +180,7 @@ fn open(shard: &mut Shard, now: Instant, leg: u64, codec: Codec, sink: &mut Nowh
         symmetric: true,
         inband_dtmf: false,
         cname: "cost".into(),
+        srtp: None,
     };
     let leg = LegId(leg);
     let media = Box::new(media);

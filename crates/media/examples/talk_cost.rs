@@ -127,6 +127,7 @@ fn connected(codec: Codec) -> (Shard, Instant) {
         symmetric: true,
         inband_dtmf: false,
         cname: "cost".into(),
+        srtp: None,
     };
     let (leg, media) = (LEG, Box::new(media));
     shard.command(now, Command::Configure { leg, media }, &mut Nowhere);

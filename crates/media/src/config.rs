@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::ids::LegId;
+use crate::srtp::SrtpKeys;
 
 /// What all legs of one shard share.
 #[derive(Debug, Clone)]
@@ -122,6 +123,8 @@ pub struct LegMedia {
     pub inband_dtmf: bool,
     /// The canonical name in our RTCP (RFC 3550 §6.5.1).
     pub cname: String,
+    /// Everything on this leg is SRTP and SRTCP under these keys; absent: RTP and RTCP.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// One side of a leg's conversation, seen from the leg that carries the fork.

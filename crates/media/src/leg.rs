@@ -8,6 +8,7 @@ mod speak;
 mod talk;
 mod taps;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::agreed::Agreed;
@@ -29,6 +30,7 @@ use crate::rtp::HEADER_LEN;
 use crate::seq::{Seq, Ssrc, Timestamp};
 use crate::sink::Sink;
 use crate::source_lock::SourceLock;
+use crate::srtp::Srtp;
 use crate::transcode::{Decoded, Ear, MAX_AUDIO, Mouth};
 
 const STATS_EVERY: Duration = Duration::from_secs(1);
@@ -60,6 +62,7 @@ pub struct Leg {
     config: ShardConfig,
     agreed: Option<Agreed>,
     lock: Option<SourceLock>,
+    srtp: Option<Box<Srtp>>,
     reception: Reception,
     ear: Ear,
     keys: dtmf::Receiver,
@@ -95,6 +98,7 @@ impl Leg {
             config: shard.clone(),
             agreed: None,
             lock: None,
+            srtp: None,
             reception: Reception::default(),
             ear: Ear::default(),
             keys: dtmf::Receiver::default(),
@@ -127,6 +131,7 @@ impl Leg {
             Some(lock) => lock.configure(now, media.remote, media.symmetric),
             lock => *lock = Some(SourceLock::new(media.remote, media.symmetric)),
         }
+        self.srtp = Srtp::renew(self.srtp.take(), media.srtp.as_ref());
         let agreed = Agreed::new(media);
         self.silent_since = agreed.media.direction.receives().then_some(now);
         if !agreed.media.direction.receives() {
@@ -147,6 +152,7 @@ impl Leg {
         use std::mem::swap;
         swap(&mut self.agreed, &mut other.agreed);
         swap(&mut self.lock, &mut other.lock);
+        swap(&mut self.srtp, &mut other.srtp);
         swap(&mut self.reception, &mut other.reception);
         swap(&mut self.ear, &mut other.ear);
         swap(&mut self.keys, &mut other.keys);
@@ -292,10 +298,25 @@ impl Leg {
             (&agreed.media.cname, goodbye),
             &mut scratch.rtcp,
         );
-        if agreed.is_muxed() {
-            sink.send_rtp(self.id, to, &scratch.rtcp);
-        } else {
-            sink.send_rtcp(self.id, to, &scratch.rtcp);
+        let compound = match &mut self.srtp {
+            None => Some(&scratch.rtcp[..]),
+            Some(srtp) => srtp.seal_rtcp(&scratch.rtcp),
+        };
+        match compound {
+            Some(compound) if agreed.is_muxed() => sink.send_rtp(self.id, to, compound),
+            Some(compound) => sink.send_rtcp(self.id, to, compound),
+            None => {}
+        }
+    }
+
+    /// The way of every RTP packet out.
+    fn send_rtp(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        let packet = match &mut self.srtp {
+            None => Some(packet),
+            Some(srtp) => srtp.seal_rtp(packet),
+        };
+        if let Some(packet) = packet {
+            sink.send_rtp(self.id, to, packet);
         }
     }
 }

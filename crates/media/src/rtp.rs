@@ -49,11 +49,12 @@ pub fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [_, 192..=223, ..])
 }
 
-pub fn parse(datagram: &[u8]) -> Result<Packet, Malformed> {
-    let (head, _) = datagram
+/// Where the payload starts, behind CSRC list and extension: never below `HEADER_LEN` nor beyond the
+/// datagram.
+pub fn payload_start(datagram: &[u8]) -> Result<usize, Malformed> {
+    let (&[first, ..], _) = datagram
         .split_first_chunk::<HEADER_LEN>()
         .ok_or(Malformed::Short)?;
-    let [first, second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3] = *head;
     if first >> 6 != 2 {
         return Err(Malformed::Version);
     }
@@ -68,6 +69,15 @@ pub fn parse(datagram: &[u8]) -> Result<Packet, Malformed> {
     if start > datagram.len() {
         return Err(Malformed::Extension);
     }
+    Ok(start)
+}
+
+pub fn parse(datagram: &[u8]) -> Result<Packet, Malformed> {
+    let start = payload_start(datagram)?;
+    let (head, _) = datagram
+        .split_first_chunk::<HEADER_LEN>()
+        .ok_or(Malformed::Short)?;
+    let [first, second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3] = *head;
     let mut end = datagram.len();
     if first & 0x20 != 0 {
         let padding = datagram.last().copied().map_or(0, usize::from);

@@ -76,7 +76,11 @@ impl Shard {
         packet: &mut [u8],
         sink: &mut impl Sink,
     ) {
-        let Some(peer) = self.legs.get(&leg).map(|leg| leg.peer) else {
+        let opened = self
+            .legs
+            .get_mut(&leg)
+            .and_then(|leg| Some((leg.peer, leg.open(packet)?)));
+        let Some((peer, packet)) = opened else {
             return;
         };
         let wants = peer.and_then(|peer| self.legs.get(&peer)?.wants());
@@ -105,12 +109,14 @@ impl Shard {
         now: Instant,
         leg: LegId,
         from: SocketAddr,
-        packet: &[u8],
+        packet: &mut [u8],
         sink: &mut impl Sink,
     ) {
         // Reports only change figures, but every entry point has the same shape.
         let _ = sink;
-        if let Some(leg) = self.legs.get_mut(&leg) {
+        if let Some(leg) = self.legs.get_mut(&leg)
+            && let Some(packet) = leg.open(packet)
+        {
             leg.receive_rtcp(now, from, packet);
         }
     }

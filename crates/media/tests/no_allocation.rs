@@ -121,6 +121,7 @@ impl Call {
                     symmetric: true,
                     inband_dtmf: leg == 1,
                     cname: "a".into(),
+                    srtp: None,
                 }),
             });
         }

@@ -105,6 +105,8 @@ class LegMedia:
     symmetric: bool = True
     inband_dtmf: bool = False
     cname: str = ""
+    srtp_key: bytes | None = field(default=None, repr=False)  # 16 bytes of key, 14 of salt (RFC 4568 §6.1)
+    srtp_peer_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ pub(crate) fn leg_media(remote: SocketAddr) -> LegMedia {
         symmetric: true,
         inband_dtmf: false,
         cname: "test@localhost".into(),
+        srtp: None,
     }
 }
 

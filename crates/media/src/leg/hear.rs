@@ -38,6 +38,20 @@ pub struct Heard {
 }
 
 impl Leg {
+    /// A datagram as the peer made it before it was sealed; `None` when it was sealed by somebody else.
+    pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        let Some(srtp) = &mut self.srtp else {
+            return Some(datagram);
+        };
+        let opened = if rtp::is_rtcp(datagram) {
+            srtp.open_rtcp(datagram)
+        } else {
+            srtp.open_rtp(datagram)
+        };
+        self.malformed += u64::from(opened.is_none());
+        opened
+    }
+
     /// A datagram on the RTP port. `peer`: of the leg it is relayed to.
     pub fn receive_rtp(
         &mut self,

@@ -94,11 +94,8 @@ impl Leg {
                 return;
             };
             write_header(head, &header);
-            sink.send_rtp(
-                self.id,
-                to,
-                scratch.out.get(..HEADER_LEN + length).unwrap_or_default(),
-            );
+            let packet = scratch.out.get(..HEADER_LEN + length).unwrap_or_default();
+            self.send_rtp(to, packet, sink);
             self.out.count(length);
             self.tap_outbound(now, &header, &audio, sink);
         }
@@ -123,7 +120,7 @@ impl Leg {
         if let Some((head, _)) = ours.split_first_chunk_mut::<HEADER_LEN>() {
             write_header(head, header);
         }
-        sink.send_rtp(self.id, to, ours);
+        self.send_rtp(to, ours, sink);
         self.out.count(end - start);
     }
 
@@ -285,11 +282,8 @@ impl Leg {
                 if let Some((start, _)) = body.split_first_chunk_mut::<4>() {
                     *start = payload;
                 }
-                sink.send_rtp(
-                    self.id,
-                    to,
-                    scratch.out.get(..HEADER_LEN + 4).unwrap_or_default(),
-                );
+                let packet = scratch.out.get(..HEADER_LEN + 4).unwrap_or_default();
+                self.send_rtp(to, packet, sink);
                 self.out.count(4);
                 self.taps.note(Track::Outbound, header.sequence);
                 return;
@@ -342,7 +336,7 @@ impl Leg {
             .out
             .own_audio(now, payload_type, length as u32, follows);
         write_header(packet.first_chunk_mut()?, &header);
-        sink.send_rtp(self.id, to, packet);
+        self.send_rtp(to, packet, sink);
         self.out.count(length);
         Some(header)
     }

@@ -139,13 +139,13 @@ impl Fuzz {
                 self.world
                     .receive(self.legs[&leg], address(4000 + 2 * u16::from(leg)), packet);
             }
-            Act::Rtcp(leg, bytes) => {
+            Act::Rtcp(leg, mut bytes) => {
                 let from = address(4000 + 2 * u16::from(leg));
                 self.world.shard.receive_rtcp(
                     now,
                     self.legs[&leg],
                     from,
-                    &bytes,
+                    &mut bytes,
                     &mut self.world.net,
                 );
             }

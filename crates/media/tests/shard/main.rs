@@ -22,6 +22,7 @@ mod party;
 mod playing;
 mod reporting;
 mod resuming;
+mod sealing;
 mod shaped_streams;
 mod shapes;
 mod sound;

@@ -127,12 +127,16 @@ fn the_peers_report_is_answered_with_its_time() {
         report.extend(value.to_be_bytes());
     }
     let now = world.now();
+    world.shard.receive_rtcp(
+        now,
+        leg,
+        address(61_000),
+        &mut report.clone(),
+        &mut world.net,
+    );
     world
         .shard
-        .receive_rtcp(now, leg, address(61_000), &report, &mut world.net);
-    world
-        .shard
-        .receive_rtcp(now, leg, address(61_000), &report[..9], &mut world.net);
+        .receive_rtcp(now, leg, address(61_000), &mut report[..9], &mut world.net);
     world.talk(&mut [&mut alice], ms(8000));
     let ours = &world.net.rtcp[0];
     assert_eq!(ours.to, address(61_000), "answered where it came from");

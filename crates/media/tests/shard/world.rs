@@ -319,5 +319,6 @@ pub fn media(id: u64, codec: Codec) -> LegMedia {
         symmetric: true,
         inband_dtmf: false,
         cname: format!("leg{id}@test"),
+        srtp: None,
     }
 }

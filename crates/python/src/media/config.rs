@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridgetap_media::{
     Asides, CaptureFrom, Channels, Codec, Direction, EndpointTls, Format, Framing, Overflow,
-    Resume, Shape, Track,
+    Resume, Shape, SrtpKey, SrtpKeys, Track,
 };
 use pyo3::prelude::*;
 
@@ -118,7 +118,7 @@ impl LegMedia {
     #[pyo3(signature = (
         *, remote, remote_rtcp = "", codec, payload_type, receive = Vec::new(), telephone_event = None,
         receive_telephone_event = None, comfort_noise = None, direction = "sendrecv", ptime_ms = 20, symmetric = true,
-        inband_dtmf = false, cname = ""
+        inband_dtmf = false, cname = "", srtp_key = None, srtp_peer_key = None
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn new(
@@ -135,7 +135,14 @@ impl LegMedia {
         symmetric: bool,
         inband_dtmf: bool,
         cname: &str,
+        srtp_key: Option<Vec<u8>>,
+        srtp_peer_key: Option<Vec<u8>>,
     ) -> PyResult<Self> {
+        let srtp = match (master(srtp_key)?, master(srtp_peer_key)?) {
+            (Some(ours), theirs) => Some(SrtpKeys { ours, theirs }),
+            (None, None) => None,
+            (None, Some(_)) => return Err(refused("srtp_peer_key needs srtp_key")),
+        };
         let receive: PyResult<Vec<_>> = receive
             .iter()
             .map(|(number, name)| Ok((*number, word("receive", name, &CODECS)?)))
@@ -157,9 +164,16 @@ impl LegMedia {
                 symmetric,
                 inband_dtmf,
                 cname: cname.to_owned(),
+                srtp,
             },
         })
     }
+}
+
+fn master(key: Option<Vec<u8>>) -> PyResult<Option<SrtpKey>> {
+    key.map(|bytes| bytes.try_into().map(SrtpKey::new))
+        .transpose()
+        .map_err(|_| refused("an SRTP master key must be 30 bytes, with its salt"))
 }
 
 #[pyclass(frozen, module = "bridgetap._engine")]
