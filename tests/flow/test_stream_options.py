@@ -1,6 +1,7 @@
 """Stream options: what each door may write, what it means, and what is said of what it may not."""
 
 import base64
+import json
 
 import pytest
 
@@ -101,9 +102,32 @@ def test_secrets_stay_out_of_problems_and_reprs() -> None:
 
 
 def test_a_fallback_with_the_wrong_scheme_has_twilios_code() -> None:
-    (problem,) = read_options([option("fallback_urls", "ws://b.test/?key=s3cret")]).problems
+    written = "wss://a.test/?key=s3cret ws://bob:s3cret@b.test/?key=s3cret"
+    (problem,) = read_options([option("fallback_urls", written)]).problems
     assert problem.code == 31922
-    assert "s3cret" not in problem.rule
+    assert "ws://***@b.test/" in str(problem)
+    assert "s3cret" not in str(problem)
+
+
+@pytest.mark.parametrize("way", ["object", "one by one"])
+@pytest.mark.parametrize(
+    ("headers", "rule"),
+    [
+        ({f"X-{number}": "1" for number in range(21)}, "at most 20 headers"),
+        ({"X-Tenant": "1", "x-tenant": "2"}, "the header x-tenant stands twice"),
+    ],
+)
+def test_headers_are_counted_and_told_apart_whichever_way_they_come(
+    way: str, headers: dict[str, str], rule: str
+) -> None:
+    if way == "object":
+        written = [option("headers", json.dumps(headers))]
+    else:
+        written = [option("headers", value, name) for name, value in headers.items()]
+    read = read_options(written)
+    assert read.options is None
+    (problem,) = read.problems
+    assert rule in problem.rule
 
 
 def test_what_is_empty_is_not_given_and_what_is_unknown_is_not_judged() -> None:

@@ -67,9 +67,23 @@ def test_a_bad_url_names_its_place_and_rule(text: str, code: int, word: str) -> 
     assert word in caught.value.rule
 
 
-def test_a_password_in_the_url_is_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wss://user:s3cret@media.example/in",
+        "https://user:s3cret@media.example/in",
+        "wss://user:s3cret@media.example:99999/in",
+        "ws://media.example/in?key=s3cret",
+        "wss://media.example/in here?key=s3cret",
+        "wss://media.example:0/in?key=s3cret",
+        "wss://media.example/in#s3cret",
+        "media.example/in?key=s3cret",
+        "wss://media.example/%zz?a@b=s3cret",
+    ],
+)
+def test_a_password_or_query_in_the_url_is_not_repeated(text: str) -> None:
     with pytest.raises(InvalidStream) as caught:
-        StreamUrl.parse("wss://user:s3cret@media.example/in")
+        StreamUrl.parse(text)
     assert "s3cret" not in str(caught.value)
     assert "media.example" in str(caught.value)
 

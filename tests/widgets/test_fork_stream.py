@@ -99,6 +99,41 @@ def test_a_secret_option_is_not_repeated(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {"stream_options": {"bearer_token": "s3cret{{ flow.variables.x | nonsense }}"}},
+        {"stream_options": {"bearer_token": "s3cret{{ 1 | divided_by: 0 }}"}},
+        {"stream_options": {"headers": {"X-Key": "s3cret{{ 1 | divided_by: 0 }}"}}},
+        {"stream_options": {"headers": {"X-Key": "s3cret{{"}}},
+        {"stream_options": {"headers": "s3cret{{ 1 | divided_by: 0 }}"}},
+        {"stream_options": {"headers": {"X-Key": {"s3cret": 1}}}},
+        {"stream_options": {"headers": {"Host": "s3cret"}}},
+        {"stream_options": {"bearerToken": "s3cret"}},
+        {"stream_options": {"fallback_urls": "ws://b.test/in?key=s3cret"}},
+        {"stream_options": {"fallback_urls": "wss://b.test/in?key=s3cret{{ 1 | divided_by: 0 }}"}},
+        {"stream_options": {"fallback_urls": "wss://bob:s3cret@b.test/in"}},
+        {"stream_options": {"fallback_urls": {"s3cret": 1}}},
+        {"stream_url": "ws://a.test/in?key=s3cret"},
+        {"stream_url": "ws://bob:s3cret@a.test/in"},
+        {"stream_url": "wss://a.test/in?key=s3cret{{"},
+        {"stream_url": "wss://a.test/in?key=s3cret{{ 1 | divided_by: 0 }}"},
+        {"stream_parameters": [{"key": "k", "value": "s3cret{{"}]},
+        {"stream_parameters": [{"key": "k", "value": "s3cret{{ 1 | divided_by: 0 }}"}]},
+        {"stream_parameters": [{"key": "k", "value": ["s3cret"]}]},
+        {"stream_parameters": [["s3cret"]]},
+        {"stream_parameters": "s3cret"},
+    ],
+)
+def test_no_secret_of_a_request_is_repeated_wherever_it_is_wrong(bench: Bench, more: dict[str, object]) -> None:
+    for strict in (True, False):
+        fork = bench("fork-stream", START | more, strict=strict)
+        _, logs = fork.enter()
+        said = [str(problem) for problem in fork.problems] + [log.message for log in logs]
+        assert said, "it is told all the same"
+        assert not [text for text in said if "s3cret" in text]
+
+
+@pytest.mark.parametrize(
     "event", [StreamCreated(effect=EFFECT, sid=StreamSid("MZ1"), name="x"), StreamStopped(effect=EFFECT)]
 )
 def test_next_fires_when_the_stream_is_created_or_stopped(bench: Bench, event: StreamCreated | StreamStopped) -> None:

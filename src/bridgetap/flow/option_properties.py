@@ -1,9 +1,8 @@
 """Reads the `stream_options` of a widget: an object of our own keys, their values Liquid."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from .option_readers import SECRET
+from .option_readers import MAY_HOLD_SECRETS
 from .properties import Properties
 from .stream_options import NAMES, Option
 from .template import Template
@@ -20,13 +19,19 @@ class OptionTemplate:
     place: str
     key: str = ""
 
-    def option(self, render: Callable[[Template], str | None]) -> Option:
-        return Option(name=self.name, value=render(self.value), place=self.place, key=self.key)
+    @property
+    def secret(self) -> bool:
+        """Whether its text is kept out of what is said of it."""
+        return self.name in MAY_HOLD_SECRETS
+
+    def option(self, value: str | None) -> Option:
+        """It, rendered; None where that is not known yet."""
+        return Option(name=self.name, value=value, place=self.place, key=self.key)
 
 
 def option_templates(properties: Properties) -> tuple[OptionTemplate, ...]:
     """`{"resume": true, "headers": {"X-Tenant": "{{flow.variables.tenant}}"}}`."""
-    section = properties.section(KEY)
+    section = properties.section(KEY, secret=True)
     if section is None:
         return ()
     found: list[OptionTemplate] = []
@@ -39,7 +44,7 @@ def option_templates(properties: Properties) -> tuple[OptionTemplate, ...]:
                 )
             headers.finish()
         elif section.has(name):
-            value = section.scalar(name, secret=name in SECRET)
+            value = section.scalar(name, secret=name in MAY_HOLD_SECRETS)
             found.append(OptionTemplate(name=name, value=value, place=section.at(name)))
     section.finish()
     return tuple(found)

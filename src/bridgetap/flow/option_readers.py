@@ -1,4 +1,5 @@
-"""Text → value for every stream option; a `ValueError` says the rule. Values of `SECRET` ones are never told."""
+"""Text → value for every stream option; a `ValueError` says the rule. Values of `SECRET` ones are never told,
+of `MAY_HOLD_SECRETS` ones never as written."""
 
 import base64
 import binascii
@@ -91,8 +92,7 @@ def read_urls(text: str) -> tuple[StreamUrl, ...]:
     try:
         urls = tuple(StreamUrl.parse(part) for part in text.split())
     except InvalidStream as error:
-        shown = str(error.value).partition("?")[0]  # a query may hold a secret
-        raise _Refused(f"{shown!r}: {error.rule}", error.code) from None
+        raise _Refused(f"{error.value!r}: {error.rule}", error.code) from None
     if len(urls) > MAX_FALLBACKS:
         raise ValueError(f"must be at most {MAX_FALLBACKS} URLs")
     return urls
@@ -106,12 +106,23 @@ def read_headers(text: str) -> Headers:
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise ValueError("must be a JSON object of texts")
-    if len(found) > MAX_HEADERS:
+    headers: Headers = ()
+    for name, value in found.items():
+        headers = with_header(headers, name, value)
+    return headers
+
+
+def with_header(headers: Headers, name: str, value: str) -> Headers:
+    """One more of them."""
+    if len(headers) == MAX_HEADERS:
         raise ValueError(f"must be at most {MAX_HEADERS} headers")
-    return tuple(read_header(name, value) for name, value in found.items())
+    header = _read_header(name, value)
+    if any(name.lower() == known.lower() for known, _ in headers):
+        raise ValueError(f"the header {name} stands twice: names know no case (RFC 9110)")
+    return (*headers, header)
 
 
-def read_header(name: str, value: str) -> tuple[str, str]:
+def _read_header(name: str, value: str) -> tuple[str, str]:
     if not _TOKEN.fullmatch(name):
         raise ValueError("a header's name must be a token (RFC 9110)")
     if _OURS.fullmatch(name) or _FRAMING.fullmatch(name):
@@ -163,3 +174,4 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     }
 )
 SECRET = frozenset({"headers", "bearer_token"})
+MAY_HOLD_SECRETS = SECRET | {"fallback_urls"}  # a query, or a password where none belongs

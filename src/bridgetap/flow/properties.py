@@ -61,6 +61,7 @@ class Properties:
     def __init__(self, raw: Mapping[str, object], *, place: str, report: Report) -> None:
         self.raw, self.place, self.report = raw, place, report
         self._known = ["offset"]
+        self._secret = False  # what nobody reads in it may be one, misspelled: told without its value
 
     def at(self, key: str) -> str:
         """The place of one property: `states[3].properties.stream_url`."""
@@ -130,18 +131,21 @@ class Properties:
         self.report.refuse(self.at(key), value, "must be true or false" + ("" if meant is None else ", not a string"))
         return default if meant is None else meant
 
-    def pairs(self, key: str, *, kinds: Sequence[str] = ()) -> tuple[Pair, ...]:
-        """A list of `{key, value}`; with `kinds`, entries may carry a `type` that is one of them."""
+    def pairs(self, key: str, *, kinds: Sequence[str] = (), secret: bool = False) -> tuple[Pair, ...]:
+        """A list of `{key, value}`; with `kinds`, entries may carry a `type` that is one of them. Secret
+        values are told of without them."""
         value = self._take(key)
         if value is None or value == "":
             return ()
         if not isinstance(value, list):
-            self.report.error(self.at(key), value, "must be a list of {key, value}")
+            self.report.error(self.at(key), HIDDEN if secret else value, "must be a list of {key, value}")
             return ()
-        return tuple(pair for index, entry in enumerate(value) if (pair := self._pair(f"{key}[{index}]", entry, kinds)))
+        pairs = (self._pair(f"{key}[{index}]", entry, kinds, secret=secret) for index, entry in enumerate(value))
+        return tuple(pair for pair in pairs if pair is not None)
 
-    def section(self, key: str, *, or_text: bool = False) -> "Properties | None":
-        """The reader of an object in it; None where there is none. `or_text`: a text is no error."""
+    def section(self, key: str, *, or_text: bool = False, secret: bool = False) -> "Properties | None":
+        """The reader of an object in it; None where there is none. `or_text`: a text is no error. `secret`:
+        what it holds may be one."""
         value = self._take(key)
         if value is None or (or_text and isinstance(value, str)):
             return None
@@ -149,7 +153,7 @@ class Properties:
             self.report.error(self.at(key), type(value).__name__, "must be an object")
             return None
         inner = Properties(value, place=self.at(key), report=self.report)
-        inner._known = []
+        inner._known, inner._secret = [], secret
         return inner
 
     def scalar(self, key: str, *, secret: bool = False) -> Template:
@@ -172,7 +176,8 @@ class Properties:
 
     def finish(self) -> None:
         """After the widget has read what it knows: name what is left over."""
-        self.report.unknown_keys(self.place, self.raw, self._known)
+        raw = dict.fromkeys(self.raw, HIDDEN) if self._secret else self.raw
+        self.report.unknown_keys(self.place, raw, self._known)
 
     def _take(self, key: str) -> object:
         if key not in self._known:
@@ -186,18 +191,19 @@ class Properties:
             self.report.refuse(self.at(key), shown, f"{template.error}; it renders empty (81018)")
         return template
 
-    def _pair(self, key: str, entry: object, kinds: Sequence[str]) -> Pair | None:
+    def _pair(self, key: str, entry: object, kinds: Sequence[str], *, secret: bool) -> Pair | None:
         if not isinstance(entry, Mapping):
-            self.report.error(self.at(key), entry, "must be an object with key and value")
+            self.report.error(self.at(key), HIDDEN if secret else entry, "must be an object with key and value")
             return None
         inner = Properties(entry, place=self.at(key), report=self.report)
+        inner._secret = secret
         name = inner._take("key")
         if not isinstance(name, str):
-            self.report.error(inner.at("key"), name, "must be a non-empty string")
+            self.report.error(inner.at("key"), HIDDEN if secret else name, "must be a non-empty string")
             return None
         if not name:
             self.report.refuse(inner.at("key"), name, "must be a non-empty string")
-        value = inner.text("value")
+        value = inner.text("value", secret=secret)
         kind = inner.choice("type", kinds, default=kinds[0]) if kinds else ""
         inner.accept(*(("index",) if kinds else ()))  # newer exports number their variables
         inner.finish()

@@ -11,8 +11,8 @@ from typing import Any, Literal, Self, TypeAlias
 
 from bridgetap.errors import InvalidStream
 
-from .option_readers import READERS, SECRET, Headers, read_header
-from .stream_url import StreamUrl
+from .option_readers import READERS, SECRET, Headers, with_header
+from .stream_url import StreamUrl, shown_url
 
 Overflow: TypeAlias = Literal["skip-to-live", "drop-oldest", "close"]
 CaptureFrom: TypeAlias = Literal["open", "create"]
@@ -117,17 +117,26 @@ def read_options(written: Sequence[Option]) -> OptionsRead:
             continue
         try:
             if option.key:
-                values["headers"] = (*values.get("headers", ()), read_header(option.key, text))
+                values["headers"] = with_header(values.get("headers", ()), option.key, text)
             else:
                 values[option.name] = READERS[option.name](text)
         except ValueError as error:
-            shown = HIDDEN if option.name in SECRET else text
-            problems.append(InvalidStream(option.place, shown, str(error), code=getattr(error, "code", None)))
+            problems.append(InvalidStream(option.place, _shown(option, text), str(error), code=_code(error)))
     if values.get("bearer_token") and any(name.lower() == "authorization" for name, _ in values.get("headers", ())):
         place = next(option.place for option in written if option.name == "bearer_token")
         problems.append(InvalidStream(place, HIDDEN, "the headers have an Authorization already"))
     options = None if problems or unknown else StreamOptions.of(**values)
     return OptionsRead(options=options, problems=problems)
+
+
+def _shown(option: Option, text: str) -> str:
+    if option.name in SECRET:
+        return HIDDEN
+    return " ".join(map(shown_url, text.split())) if option.name == "fallback_urls" else text
+
+
+def _code(error: ValueError) -> int | None:
+    return getattr(error, "code", None)
 
 
 # --- the three spellings ---------------------------------------------------------------------

@@ -32,10 +32,12 @@ class StreamUrl:
 
     @classmethod
     def parse(cls, text: str, *, place: str = "stream_url") -> Self:
-        """Raise `InvalidStream` with 31922 (the scheme) or 31923 (anything else)."""
+        """Raise `InvalidStream` with 31922 (the scheme) or 31923 (anything else); it repeats no query and
+        no password."""
+        shown = shown_url(text)
 
         def malformed(rule: str) -> InvalidStream:
-            return InvalidStream(place, text, rule, code=URL_MALFORMED)
+            return InvalidStream(place, shown, rule, code=URL_MALFORMED)
 
         scheme, colon, _ = text.partition(":")
         if not text:
@@ -43,7 +45,7 @@ class StreamUrl:
         if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
             raise malformed("must be an absolute wss:// URL")
         if scheme.lower() != "wss":
-            raise InvalidStream(place, text, "the only supported scheme is wss", code=SCHEME_UNSUPPORTED)
+            raise InvalidStream(place, shown, "the only supported scheme is wss", code=SCHEME_UNSUPPORTED)
         if not text[len(scheme) :].startswith("://"):
             raise malformed("must be an absolute wss:// URL")
         if not text.isascii() or not text.isprintable() or " " in text:
@@ -53,9 +55,8 @@ class StreamUrl:
             port = parts.port
         except ValueError as error:
             raise malformed(str(error)) from None
-        if "@" in parts.netloc:  # the value is not repeated: it holds a password
-            rule = "user information is not allowed; send credentials as stream parameters"
-            raise InvalidStream(place, f"wss://***@{parts.netloc.rpartition('@')[2]}", rule, code=URL_MALFORMED)
+        if "@" in parts.netloc:
+            raise malformed("user information is not allowed; send credentials as stream parameters")
         if "#" in text:
             raise malformed("a fragment is not allowed")
         host = parts.hostname or ""
@@ -86,6 +87,12 @@ class StreamUrl:
     def __str__(self) -> str:
         query = f"?{self.query}" if self.query is not None else ""
         return f"wss://{self.authority}{self.path}{query}"
+
+
+def shown_url(text: str) -> str:
+    """What may be said of any text that was meant as a URL: without query and fragment, without who logs in."""
+    bare = re.split(r"[?#]", text, maxsplit=1)[0]
+    return re.sub(r"//.*@", "//***@", bare, count=1, flags=re.DOTALL)
 
 
 def _is_ipv6(host: str) -> bool:

@@ -56,13 +56,14 @@ class ForkStream:
             action=visit.render(self.action).strip(),
             name=visit.render(self.name),
             transport=visit.render(self.transport).strip(),
-            url=visit.render(self.url).strip(),
+            url=visit.render(self.url, secret=_may_hold_secrets(self.url.source)).strip(),
             connector=visit.render(self.connector).strip(),
             track=visit.render(self.track).strip(),
             parameters=[
-                Parameter(key=pair.key, value=visit.render(pair.value), place=pair.place) for pair in self.parameters
+                Parameter(key=pair.key, value=visit.render(pair.value, secret=True), place=pair.place)
+                for pair in self.parameters
             ],
-            options=[option.option(visit.render) for option in self.options],
+            options=[option.option(visit.render(option.value, secret=option.secret)) for option in self.options],
         )
 
     def known(self) -> StreamFields:
@@ -77,7 +78,7 @@ class ForkStream:
             parameters=[
                 Parameter(key=pair.key, value=_literal(pair.value), place=pair.place) for pair in self.parameters
             ],
-            options=[option.option(_literal) for option in self.options],
+            options=[option.option(_literal(option.value)) for option in self.options],
         )
 
 
@@ -90,10 +91,10 @@ def parse(properties: Properties, transitions: tuple[Transition, ...]) -> ForkSt
         action=properties.text("stream_action", required=True),
         name=properties.text("stream_name"),
         transport=properties.text("stream_transport_type"),
-        url=properties.text("stream_url"),
+        url=properties.text("stream_url", secret=_may_hold_secrets(str(properties.raw.get("stream_url")))),
         connector=properties.text(connector),
         track=properties.text("stream_track"),
-        parameters=properties.pairs("stream_parameters"),
+        parameters=properties.pairs("stream_parameters", secret=True),
         options=option_templates(properties),
         places=Places(connector=connector).under(properties.place),
     )
@@ -116,6 +117,11 @@ def _next() -> Done:
 
 def _literal(template: Template) -> str | None:
     return template.source.strip() if template.literal else None
+
+
+def _may_hold_secrets(url: str) -> bool:
+    """Whether it has a query, a fragment or somebody who logs in."""
+    return not set("?#@").isdisjoint(url)
 
 
 def _with_code(rule: str, code: int | None) -> str:
