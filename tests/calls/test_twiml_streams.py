@@ -9,7 +9,7 @@ from bridgetap.engine import ForkOpened
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.twiml import DocumentAt
 
-from .stage import VOICE, Stage
+from .stage import VOICE, Stage, fork, say
 
 CONNECT = "<Connect action='/after'><Stream name='bot' url='wss://a.test/'/></Connect><Say>next</Say>"
 
@@ -86,5 +86,30 @@ def test_the_caller_leaves_during_the_connection(tmp_path: Path) -> None:
             assert stage.asked() == [("POST", "voice")]
             assert stage.calls.gauges()["calls_live"] == 0
             assert stage.stream_rows()[0].end_reason == "call-ended"
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("runs", ["flow", "document"])
+def test_an_update_while_a_stream_is_written_down_leaves_it_alone(tmp_path: Path, runs: str) -> None:
+    """Streams go on, also those that are just begun; and nobody waits for the store."""
+
+    async def main() -> None:
+        number = VOICE if runs == "document" else None
+        async with Stage(tmp_path, fork(then="two"), say("two"), number=number).running() as stage:
+            stage.serve("voice", "<Start><Stream name='tap' url='wss://a.test/'/></Start><Say>hello</Say>")
+            stage.serve("new", "<Say>new</Say><Dial>+15550001111</Dial>")
+            stage.records.commit_s = 5.0
+            await stage.call()
+            voice = Voice(source=DocumentAt(url="https://app.example/new"))
+            stage.calls.change(stage.call_rows()[0].sid, CallChange(voice=voice))
+            await stage.settle(1)
+            assert stage.prompter.made == ["new"]
+            await stage.settle(5)
+            await stage.heard()
+            assert len(stage.dialled()) == 1, "what the old run was told is not for the new one"
+            assert len(stage.leg(1).forks) == 1
+            assert [row.end_reason for row in stage.stream_rows()] == [None]
+            assert stage.notes() == []
 
     run_virtual(main())

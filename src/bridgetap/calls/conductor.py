@@ -111,7 +111,7 @@ class Conductor:
         self._ledger = ledger
         self._take_over = take_over
         self._inbox: Inbox[News] = Inbox()
-        self._tasks: dict[asyncio.Task[None], EffectId] = {}
+        self._tasks: dict[asyncio.Task[None], Performed] = {}
         self._over = False
         self._log = structlog.get_logger(__name__).bind(call_sid=caller.sid)
 
@@ -170,7 +170,7 @@ class Conductor:
         # A flow has no place for a document: it ends here, without hanging up.
         self._run.handle(ExecutionStopped(reason=TAKEN_OVER))
         self._close()
-        await self._abandon(set(self._tasks.values()))
+        await self._abandon({effect.id for effect in self._tasks.values()})
         self._run = self._take_over(update)
         self._log.info("run.started", **self._run.facts)
         await self._perform(self._run.begin(), tasks)
@@ -217,7 +217,7 @@ class Conductor:
     def _begin(self, effect: Performed, tasks: asyncio.TaskGroup) -> None:
         self._log.debug("run.effect", effect=type(effect).__name__, at=self._run.current)
         task = tasks.create_task(self._do(effect, self._run))
-        self._tasks[task] = effect.id
+        self._tasks[task] = effect
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _do(self, effect: Performed, run: Run) -> None:
@@ -225,8 +225,13 @@ class Conductor:
         self._inbox.put(_Said(event, None if isinstance(event, CallerHungUp) else run))
 
     async def _abandon(self, effects: Iterable[EffectId]) -> None:
-        """Until nothing of them runs: what comes next must find the caller's leg free."""
-        abandoned = [task for task, effect in self._tasks.items() if effect in effects]
+        """Until nothing of them runs: what comes next must find the caller's leg free. Streams go on, also
+        one that is just being written down: it takes nothing of the leg."""
+        abandoned = [
+            task
+            for task, effect in self._tasks.items()
+            if effect.id in effects and not isinstance(effect, StartStream | StartStreamWithCallback)
+        ]
         for task in abandoned:
             task.cancel()
         if abandoned:
