@@ -236,6 +236,28 @@ def test_an_update_takes_over_from_a_flow(tmp_path: Path) -> None:
     run_virtual(main())
 
 
+def test_a_document_that_the_call_did_not_wait_for_is_written_down_as_that(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Stage(tmp_path, number=VOICE).running() as stage:
+            stage.serve("voice", "<Say>late</Say><Say>later</Say>")
+            stage.servers.delay_s = 10.0
+            await stage.call()
+            await stage.settle(2 - 0.01)
+            text = "<Response><Say>new</Say><Pause length='60'/><Hangup/></Response>"
+            stage.calls.change(only_call(stage), CallChange(voice=Voice(source=DocumentText(text=text))))
+            await stage.settle()
+            abandoned, given = stage.documents()
+            assert (abandoned.url, abandoned.verbs, abandoned.took_ms) == ("https://app.example/voice", 0, 2000)
+            assert abandoned.detail == "the call went on without it"
+            assert (given.url, given.verbs, given.detail) == ("", 3, "")
+            await stage.heard()
+            await stage.settle(100)
+            assert len(stage.documents()) == 2
+            assert stage.prompter.made == ["new"]
+
+    run_virtual(main())
+
+
 def test_an_update_during_a_dial_hangs_the_dialled_party_up(tmp_path: Path) -> None:
     async def main() -> None:
         async with Stage(tmp_path, number=VOICE).running() as stage:

@@ -33,7 +33,9 @@ class DocumentRows:
         self._begun = 0
 
     def given(self, source: DocumentSource, effects: Sequence[TwimlEffect]) -> None:
-        """The execution was given a document, or where it is; that led to these effects."""
+        """The execution was given a document, or where it is; that led to these effects. What it waited for
+        before is waited for no more."""
+        self.close()
         if isinstance(source, DocumentText):
             self._put(effects, at_ns=self._ledger.clock.now_ns())
         self._note(effects)
@@ -52,7 +54,7 @@ class DocumentRows:
     def close(self) -> None:
         """What was asked for is waited for no more."""
         for asked in self._asked.values():
-            self._put((), at_ns=asked.at_ns, fetch=asked.fetch, detail=MOVED_ON)
+            self._put((), at_ns=asked.at_ns, fetch=asked.fetch, given_up=MOVED_ON)
         self._asked.clear()
 
     def _note(self, effects: Sequence[TwimlEffect]) -> None:
@@ -67,10 +69,11 @@ class DocumentRows:
         at_ns: int,
         fetch: FetchDocument | None = None,
         status: int | None = None,
-        detail: str = "",
+        given_up: str = "",
     ) -> None:
+        """`given_up`: why it never ran, where nobody waited for it."""
         runs = self._execution.documents
-        run = runs[self._begun] if len(runs) > self._begun else None
+        run = runs[self._begun] if len(runs) > self._begun and not given_up else None
         failed = next((effect for effect in effects if isinstance(effect, Log) and effect.level == "error"), None)
         if run is not None:
             self._begun += 1
@@ -84,7 +87,7 @@ class DocumentRows:
                 method="" if fetch is None else fetch.method,
                 status=status,
                 code=failed.code if failed else 0,
-                detail=failed.message if failed else detail,
+                detail=failed.message if failed else given_up,
                 verbs=run.verbs if run else 0,
                 warnings=run.warnings if run else 0,
                 took_ms=0 if fetch is None else (self._ledger.clock.now_ns() - at_ns) // 1_000_000,
