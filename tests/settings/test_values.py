@@ -1,12 +1,16 @@
 """The small types: addresses and numbers, there and back."""
 
+import re
 from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from bridgetap.settings import HostPort, ListenAddress, normalise_number
+from bridgetap.errors import InvalidInput
+from bridgetap.settings import HostPort, ListenAddress, NumberSettings, normalise_number
+from bridgetap.webhooks import WebhookUrl
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda a: a.ipv4_mapped is None))
 listens = st.builds(
@@ -70,3 +74,22 @@ def test_numbers_written_differently_are_one(written: str, number: str) -> None:
 def test_a_normalised_number_stays_as_it_is(text: str) -> None:
     once = normalise_number(text)
     assert normalise_number(once) == once
+
+
+@given(st.from_regex(r"(https?|HTTP|ftp):/{0,2}[a-z\[\]:@.#?/%0-9 é-]{0,20}", fullmatch=True))
+@example("https://a.example:0/")
+@example("https://a.example:/")
+@example("https://a.example/" + "x" * 4096)
+@example("https://me:s3cret@a.example/voice?k=s3cret#rc=2")
+def test_a_web_server_of_the_configuration_can_be_called_or_is_refused_at_once(text: str) -> None:
+    """What starts has no address that the first call finds out about."""
+    try:
+        WebhookUrl.parse(text)
+        rule = ""
+    except InvalidInput as error:
+        rule = error.rule
+    if rule:
+        with pytest.raises(ValidationError, match=re.escape(rule)):
+            NumberSettings.model_validate({"number": "*", "voice_url": text})
+    else:
+        NumberSettings.model_validate({"number": "*", "voice_url": text})

@@ -12,6 +12,7 @@ from .problems import InvalidSettings, SettingProblem
 from .server import AccountSettings, LogSettings, StoreSettings
 from .stream_options import StreamOptionsSettings
 from .values import Address, HostPort, ListenAddress, Network
+from .webhook_url import WebhookUrl
 
 __all__ = [
     "ANY",
@@ -41,6 +42,7 @@ __all__ = [
     "TrunkSettings",
     "UserSettings",
     "VoiceSettings",
+    "WebhookUrl",
     "WebhooksSettings",
     "derive_sid",
     "normalise_number",

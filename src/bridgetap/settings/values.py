@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr, ValidationInfo
 
+from bridgetap.errors import InvalidInput
+
 from .numbers import Number, parse_number
+from .webhook_url import WebhookUrl
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -116,14 +119,10 @@ def _http_url(text: str) -> str:
 
 def _callback_url(secret: SecretStr) -> SecretStr:
     """A user, a password and a query are welcome here, so the whole is a secret."""
-    text = secret.get_secret_value()
     try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # either raises, where it cannot be read
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if parts.scheme.lower() not in {"http", "https"} or not host or not text.isprintable() or " " in text:
-        raise ValueError("must be an absolute http:// or https:// URL")
+        WebhookUrl.parse(secret.get_secret_value())
+    except InvalidInput as error:
+        raise ValueError(error.rule) from None
     return secret
 
 

@@ -4,6 +4,8 @@
 status callback) and sends it at least once, in order, across restarts.
 """
 
+from bridgetap.settings import WebhookUrl
+
 from .callback import Callback, CallbackRows, StatusCallback
 from .client import Method, WebhookAnswer, WebhookClient, WebhookRequest, make_webhook_client
 from .errors import WebhookFailed
@@ -11,7 +13,6 @@ from .outbox import CallbackRecords, Outbox, OutboxParts
 from .ports import CallbackSender, Notifier, Sealed, WebhookSender
 from .schedule import Limits
 from .seal import Seal, Unreadable
-from .url import WebhookUrl
 
 __all__ = [
     "Callback",

@@ -6,11 +6,11 @@ from typing import cast
 
 from bridgetap.clock import Clock
 from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
+from bridgetap.settings import WebhookUrl
 from bridgetap.store import CallbackRecord
 
 from .client import Method
 from .seal import Seal
-from .url import WebhookUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bridgetap.errors import InvalidInput
 
-from .errors import BAD_URL
-
+BAD_URL = 11100
 MAX_LENGTH = 4096
 _KEPT = "!$&'()*+,;=:@/?-._~%[]"  # RFC 3986 §3.3, §3.4; what else is no letter or digit gets percent-encoded
 
