@@ -3,6 +3,7 @@
 import json
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,17 +178,55 @@ def test_secrets_that_others_can_read(check: Check, tmp_path: Path) -> None:
     ]
 
 
-def test_a_configuration_with_passwords_that_others_can_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('[[users]]\nusername = "a"\npassword = "s3cret"', True),
+        ('users = [{username = "a", "password" = "s3cret"}]', True),
+        ('[[stream_options]]\nurl = "wss://a.example/*"\nbearer_token = "s3cret"', True),
+        ('[[stream_options]]\nurl = "wss://a.example/*"\nheaders = {X-Key = "s3cret"}', True),
+        ('[voice]\nheaders.X-Key = "s3cret"', True),
+        ('[store]\nurl = "postgresql://a:s3cret@127.0.0.1/b"', True),
+        ('[[numbers]]\nnumber = "*"\nvoice_url = "https://a:s3cret@app.example/"', True),
+        ('[[numbers]]\nnumber = "*"\nvoice_url = "https://app.example/?k=s3cret"', True),
+        ('[[users]]\nusername = "a"\npassword = "${env:HA1}"', False),
+        ('[[numbers]]\nnumber = "*"\nvoice_url = "https://app.example/voice"', False),
+        ('# password = "s3cret"', False),
+    ],
+)
+def test_a_configuration_with_secrets_that_others_can_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    secret: bool,
 ) -> None:
+    monkeypatch.setenv("HA1", "0" * 32)
     path = tmp_path / "bridgetap.toml"
-    path.write_text('[[users]]\nusername = "a"\npassword = "secret"\n')
+    path.write_text(text)
     path.chmod(0o644)
-    with pytest.raises(SystemExit):
+    with suppress(SystemExit):
         main(["check", "--config", str(path)])
     out = capsys.readouterr().out
-    assert "holds secrets and is readable by others" in out
-    assert '"secret"' not in out
+    assert ("holds secrets and is readable by others" in out) is secret
+    assert "s3cret" not in out
+
+
+def test_what_no_stream_could_be_made_by(check: Check, tmp_path: Path) -> None:
+    make_pair(tmp_path, "us")
+    (tmp_path / "us.key").chmod(0o644)
+    text = """
+[[stream_options]]
+url = "wss://a.example/*"
+client_certificate = "us.pem"
+client_key = "us.key"
+[[stream_options]]
+url = "wss://b.example/*"
+headers = {Host = "c.example"}
+"""
+    problem, mode = check(GOOD + text)
+    assert problem.startswith("error stream_options[1].headers.Host: ")
+    assert mode == "warning stream_options[0].client_key: us.key is readable by others: chmod 600"
 
 
 def test_a_flows_problems(check: Check, tmp_path: Path) -> None:

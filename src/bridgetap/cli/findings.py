@@ -5,6 +5,7 @@ import resource
 import shutil
 import ssl
 import stat
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,13 @@ from bridgetap.flow import Definition
 from bridgetap.settings import Settings, open_account
 from bridgetap.widgets import WIDGETS
 
+from .stream_policy import stream_policy
+
 LEGS_PER_CALL = 2  # caller and callee
 SOCKETS_PER_LEG = 2  # RTP and RTCP
 SOCKETS_OF_THE_SERVER = 128  # SIP connections, HTTP, database, logs, epoll
 SOON = timedelta(days=14)
+_SECRETS = {"password", "auth_token", "ha1", "ha1_sha256", "bearer_token"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ def look_over(settings: Settings, *, file: Path | None, now: datetime) -> Iterat
     """Everything that can be told without starting."""
     yield from _certificates(settings, now)
     yield from _authorities(settings)
+    yield from _streams(settings)
     yield from _flows(settings)
     yield from _documents(settings)
     yield from _account(settings)
@@ -116,6 +121,19 @@ def _authorities(settings: Settings) -> Iterator[Finding]:
         yield _error("streams.trusted_ca", "required, because streams.system_roots is false: nothing would be trusted")
     elif settings.streams.system_roots and not any(p and Path(p).exists() for p in (roots.cafile, roots.capath)):
         yield _warning("streams.system_roots", "this system has no certificate authorities: install ca-certificates")
+
+
+def _streams(settings: Settings) -> Iterator[Finding]:
+    """What streams are made by, made as the server makes it."""
+    try:
+        stream_policy(settings)
+    except ConfigurationError as error:
+        yield _error(error.place, error.rule)
+    for index, entry in enumerate(settings.stream_options):
+        if entry.client_key is not None and _is_open_to_others(entry.client_key):
+            yield _warning(
+                f"stream_options[{index}].client_key", f"{entry.client_key} is readable by others: chmod 600"
+            )
 
 
 def _flows(settings: Settings) -> Iterator[Finding]:
@@ -254,12 +272,30 @@ def _is_open_to_others(path: Path) -> bool:
 
 def _holds_secrets(path: Path) -> bool:
     """Whether a secret stands there itself, not as a reference."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        key, equals, value = line.partition("=")
-        secret = key.strip() in {"password", "auth_token", "ha1", "ha1_sha256"}
-        if equals and secret and value.strip() and "${" not in value:
-            return True
-    return False
+    return any(_is_secret(*written) for written in _texts(tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+def _texts(value: object, table: str = "", key: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every text of a file with the names of its key and of the table around it."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from _texts(below, key, name)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _texts(below, table, key)
+    elif isinstance(value, str):
+        yield table, key, value
+
+
+def _is_secret(table: str, key: str, text: str) -> bool:
+    if not text or "${" in text:
+        return False
+    try:
+        url = urlsplit(text) if "://" in text else urlsplit("")
+    except ValueError:
+        return False
+    in_url = url.password is not None or (url.query != "" and url.scheme in {"http", "https"})
+    return key in _SECRETS or table == "headers" or in_url
 
 
 def utc_now() -> datetime:
