@@ -1,57 +1,21 @@
 """Servers that are broken in one way each: the doctor names that way, says what to change, and comes to its end."""
 
 import asyncio
-import socket
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridgetap.doctor import Order, Place, Report, Severity, Step, Verdict, examine
-from bridgetap.flow.stream_url import StreamUrl
-from bridgetap.signing import HEADER, sign_form, sign_stream
+from bridgetap.doctor import Place, Severity, Step, Verdict, examine
+from bridgetap.signing import HEADER
 from tests.interop import bad_servers
 from tests.interop.certificates import Authority
 
 from . import ws
+from .examining import diagnose, kinds, order, signed_only
 from .ws import Connection, Handler, Socket
-
-TOKEN = "12345"
-Tls = tuple[Path, Path] | None
-
-
-def order(port: int, authority: Authority, **changes: Any) -> Order:
-    """Short times, so that a hanging server costs no minute."""
-    usual: dict[str, Any] = {
-        "url": StreamUrl(host="localhost", port=port, path="/in"),
-        "token": TOKEN,
-        "seconds": 1.0,
-        "ca_file": authority.path,
-        "system_roots": False,
-        "connect_to": Place(host="127.0.0.1", port=port),
-        "connect_timeout_s": 3.0,
-    }
-    return Order(**{**usual, **changes})
-
-
-async def diagnose(handler: Handler, tls: Tls, authority: Authority, **changes: Any) -> Report:
-    async with bad_servers.listening(handler, tls) as port, asyncio.timeout(60):
-        return await examine(order(port, authority, **changes))
-
-
-def kinds(report: Report, *, severity: Severity | None = None) -> set[str]:
-    return {one.kind for one in report.findings() if severity in {None, one.severity}}
-
-
-def signed_only(asked: dict[str, str]) -> bool:
-    """As the documentation of signatures wants it."""
-    url = f"wss://{asked['host']}/in"
-    return asked.get(HEADER.lower()) == sign_stream(TOKEN, url)
-
 
 # --- a good one ----------------------------------------------------------------------------
 
@@ -191,55 +155,6 @@ async def test_a_denied_network_is_told_before_anything_is_sent(authority: Autho
     assert report.step(Step.TCP).verdict is Verdict.SKIPPED
 
 
-# --- whose signatures it takes -------------------------------------------------------------
-
-
-def signs(url: Callable[[dict[str, str]], str], token: str = TOKEN) -> Callable[[dict[str, str]], bool]:
-    return lambda asked: asked.get(HEADER.lower()) == sign_form(token, url(asked))
-
-
-def wants(text: str) -> Callable[[dict[str, str]], bool]:
-    return signs(lambda asked: text.format(host=asked["host"], bare=asked["host"].partition(":")[0]))
-
-
-@pytest.mark.parametrize(
-    ("accepts", "kind", "words"),
-    [
-        (wants("https://{host}/in"), "signature.wrong-url", "replace the scheme"),
-        (wants("http://{host}/in"), "signature.wrong-url", "behind a proxy"),
-        (wants("wss://{bare}/in"), "signature.wrong-url", "leaves the port out"),
-        (wants("wss://{host}/in/"), "signature.wrong-url", "adds a trailing slash"),
-        (wants("wss://{host}"), "signature.wrong-url", "the host alone"),
-        (signs(lambda asked: f"wss://{asked['host']}/in", "another token"), "signature.refused", "auth token"),
-        (lambda asked: HEADER.lower() not in asked, "signature.refuses-header", "header itself"),
-    ],
-)
-async def test_a_server_that_refuses_the_right_signature(
-    localhost: tuple[Path, Path],
-    authority: Authority,
-    accepts: Callable[[dict[str, str]], bool],
-    kind: str,
-    words: str,
-) -> None:
-    report = await diagnose(Socket(accepts=accepts), localhost, authority)
-    assert kinds(report) == {"upgrade.403", kind}
-    assert words in report.step(Step.SIGNATURE).findings[0].change
-
-
-async def test_a_server_that_verifies_and_no_token_to_sign_with(
-    localhost: tuple[Path, Path], authority: Authority
-) -> None:
-    report = await diagnose(Socket(accepts=signed_only), localhost, authority, token=None)
-    assert kinds(report) == {"upgrade.403", "signature.needs-token"}
-
-
-async def test_a_server_open_to_whoever_leaves_the_signature_out(
-    localhost: tuple[Path, Path], authority: Authority
-) -> None:
-    server = Socket(accepts=lambda asked: HEADER.lower() not in asked or signed_only(asked))
-    assert kinds(await diagnose(server, localhost, authority)) == {"signature.optional"}
-
-
 # --- what it does with a stream ------------------------------------------------------------
 
 
@@ -367,70 +282,3 @@ async def test_a_close_says_its_reason_and_the_traceback_is_named(
     (finding,) = report.step(Step.STAYS).findings
     assert "1011: 'KeyError?[2J'" in finding.text
     assert "traceback" in finding.change
-
-
-# --- TLS -----------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def tls_server(context: ssl.SSLContext) -> AsyncIterator[int]:
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await asyncio.sleep(3600)
-        finally:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-async def examine_tls(context: ssl.SSLContext, authority: Authority) -> Report:
-    async with tls_server(context) as port:
-        return await examine(order(port, authority))
-
-
-def server_context(files: tuple[Path, Path]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*files)
-    return context
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_a_server_of_tls_1_1(localhost: tuple[Path, Path], authority: Authority) -> None:
-    context = server_context(localhost)
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
-    assert kinds(await examine_tls(context, authority)) == {"tls.too-old"}
-
-
-async def test_a_server_without_a_modern_cipher(localhost: tuple[Path, Path], authority: Authority) -> None:
-    context = server_context(localhost)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA")
-    assert kinds(await examine_tls(context, authority)) == {"tls.ciphers"}
-
-
-def refuse_one_client_after_another(listener: socket.socket, context: ssl.SSLContext) -> None:
-    """A blocking server: asyncio's tells a client without a certificate nothing, OpenSSL itself does."""
-    with suppress(OSError):
-        while True:
-            tcp, _ = listener.accept()
-            tcp.settimeout(5)
-            with tcp, suppress(OSError), context.wrap_socket(tcp, server_side=True) as tls:
-                tls.recv(1000)
-
-
-async def test_a_server_that_demands_a_client_certificate(localhost: tuple[Path, Path], authority: Authority) -> None:
-    context = server_context(localhost)
-    context.load_verify_locations(authority.path)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        serving = asyncio.create_task(asyncio.to_thread(refuse_one_client_after_another, listener, context))
-        report = await examine(order(listener.getsockname()[1], authority))
-        listener.shutdown(socket.SHUT_RDWR)
-        await serving
-    assert kinds(report) == {"tls.client-certificate"}

@@ -55,20 +55,25 @@ class Socket:
 
     extra: str = ""  # headers of the 101
     accepts: Callable[[dict[str, str]], bool] = lambda _: True  # by the request's headers
+    refusal: bytes = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    closes: Callable[[dict[str, str]], bool] = lambda _: False  # with 1008, right behind the 101
     greeting: bytes = b""  # right behind the 101
     on_text: Callable[["Connection", int, bytes], Awaitable[None]] | None = None  # its number, its payload
     answers_pings: bool = True
     pong: Callable[[bytes], bytes] = lambda payload: payload
     answers_close: bool = True
     closes_on_stop: bool = True
+    requests: list[str] = field(default_factory=list)
     handshakes: list[dict[str, str]] = field(default_factory=list)
     heard: list[list[bytes]] = field(default_factory=list)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = headers(await reader.readuntil(b"\r\n\r\n"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.requests.append(head.decode("latin-1").partition("\r\n")[0])
+        asked = headers(head)
         self.handshakes.append(asked)
         if not self.accepts(asked):
-            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            writer.write(self.refusal)
             await writer.drain()
             return
         writer.write(
@@ -76,6 +81,10 @@ class Socket:
             f"Sec-WebSocket-Accept: {accept(asked['sec-websocket-key'])}\r\n{self.extra}\r\n".encode()
         )
         writer.write(self.greeting)
+        if self.closes(asked):
+            writer.write(close(1008, "who are you?"))
+            await writer.drain()
+            return
         await Connection(self, reader, writer).run()
 
 

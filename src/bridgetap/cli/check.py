@@ -21,8 +21,9 @@ def check(
 
     First the file itself, with the environment's overrides: an unknown key is
     an error that names the nearest known one. Then what it points to: files,
-    certificates and their keys, every flow, what streams are made by. Then whether the limits fit
-    together: ports and open files against calls.max_calls.
+    certificates and their keys, every flow, what streams are made by. Then
+    whether the limits fit together: ports and open files against
+    calls.max_calls.
 
     Nothing is started, bound, written or sent.
 

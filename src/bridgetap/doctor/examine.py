@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_bytes
 
@@ -41,6 +42,7 @@ async def _examine(
     now: Callable[[], datetime],
 ) -> None:
     note(_url(order))
+    order = replace(order, url=order.url.without_query())
     resolved, addresses = await reach.resolve(order)
     note(resolved)
     if not addresses:
@@ -61,9 +63,17 @@ async def _examine(
         return
     note(StepResult(step=Step.UPGRADE, detail=f"101 in {opened.ms:.0f} ms", figures={"ms": round(opened.ms, 1)}))
     seen = await session.run(order, opened, random=random)
-    note(await signature.examine(door, opened))
+    note(await signature.examine(door, opened, turned_away=_turned_away(seen)))
     for result in judge(seen, order):
         note(result)
+
+
+def _turned_away(seen: session.Seen) -> bool:
+    """Whether it closed as soon as the stream had begun."""
+    ended = seen.ended
+    if ended is None or ended.phase not in {session.Phase.START, session.Phase.REAL_TIME}:
+        return False
+    return ended.after_s < signature.SHUTS_WITHIN_S
 
 
 def _url(order: Order) -> StepResult:

@@ -43,10 +43,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotOpened:
-    """Why there is none; `status` is that of the HTTP answer, if there was one."""
+    """Why there is none; `status` is that of the HTTP answer, if there was one. `refused`: it hung up instead."""
 
     findings: Sequence[Finding] = field(default=())
     status: int | None = None
+    refused: bool = False
 
 
 async def open_stream(door: Door, signature: str | None, *, stranger: bool = False) -> Opened | NotOpened:
@@ -71,7 +72,7 @@ async def open_stream(door: Door, signature: str | None, *, stranger: bool = Fal
     except TimeoutError:
         result = NotOpened(findings=[_silent(order, data)])
     except Gone as gone:
-        result = NotOpened(findings=[_gone(str(gone), data)])
+        result = NotOpened(findings=[_gone(str(gone), data)], refused=not data)
     else:
         end = upgrade.head_end(data)
         answer = upgrade.Answer.parse(data[:end]) if end is not None and end <= upgrade.MAX_HEAD_BYTES else None
