@@ -201,12 +201,12 @@ MARK = ws.frame(ws.TEXT, b'{"event":"mark","streamSid":"MZ1","mark":{"name":"a"}
 MASKED = bytes([0x81, 0x82, 1, 2, 3, 4, 0, 0])
 
 STREAMS: list[tuple[str, Socket, set[str], int | None]] = [
-    ("never answers a ping", Socket(answers_pings=False), {"pings.unanswered"}, 31901),
+    ("never answers a ping", Socket(answers_pings=False), {"pings.unanswered"}, None),
     (
         "answers pings with another payload",
         Socket(pong=lambda _: b"hello"),
         {"pings.unanswered", "pings.payload"},
-        31924,
+        None,
     ),
     ("floods us with pings", Socket(on_text=on(3, ws.frame(ws.PING, b"x") * 500)), {"pings.flood"}, None),
     ("reads slower than real time", Socket(on_text=slowly), {"pace.slow"}, 31930),

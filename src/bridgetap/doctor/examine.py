@@ -61,7 +61,13 @@ async def _examine(
         note(StepResult(step=Step.UPGRADE, findings=opened.findings))
         note(await signature.examine(door, opened))
         return
-    note(StepResult(step=Step.UPGRADE, detail=f"101 in {opened.ms:.0f} ms", figures={"ms": round(opened.ms, 1)}))
+    note(
+        StepResult(
+            step=Step.UPGRADE,
+            detail=f"101 in {opened.ms:.0f} ms, with TCP and TLS",
+            figures={"ms": round(opened.ms, 1)},
+        )
+    )
     seen = await session.run(order, opened, random=random)
     note(await signature.examine(door, opened, turned_away=_turned_away(seen)))
     for result in judge(seen, order):

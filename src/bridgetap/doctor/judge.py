@@ -8,10 +8,11 @@ from .order import Order
 from .report import Finding, Step, StepResult, fault, plain, warning
 from .session import CHUNK_S, CLOSE_WITHIN_S, PONG_WITHIN_S, STOP_WITHIN_S, Phase, Seen
 
-DROPPED, BROKEN, SLOW, CLOSED, BINARY, SCHEMA, TIMEOUT = 31903, 31924, 31930, 31921, 31950, 31951, 31901
+DROPPED, BROKEN, SLOW, CLOSED, BINARY, SCHEMA = 31903, 31924, 31930, 31921, 31950, 31951
 SLOW_PONG_S = 1.0
 PINGS_A_SECOND = 10.0
 CATCHES_UP = 1.5  # times real time; below that a hiccup is never made good
+STALLED, NOTHING = 0.9, 0.01  # of a burst: still here; taken in the second half of the time
 _ALIVE = {Phase.START, Phase.REAL_TIME, Phase.BURST}
 _BACK_CHANNEL = {"media", "mark", "clear"}
 
@@ -23,23 +24,24 @@ def judge(seen: Seen, order: Order) -> list[StepResult]:
 
 def _pings(seen: Seen) -> StepResult:
     findings = []
-    answered = len(seen.pongs)
-    died_early = seen.ended is not None and seen.ended.phase in _ALIVE and not answered
-    if not answered and not died_early:
+    over = seen.ended is not None and seen.ended.phase in _ALIVE
+    if seen.answered < seen.pings and not over:
+        left = seen.pings - seen.answered
+        which = f"{left} of {seen.pings} pings {'was' if left == 1 else 'were'} not"
+        which = which if seen.answered else f"none of {seen.pings} pings was"
         findings.append(
-            fault(
+            warning(
                 "pings.unanswered",
-                f"none of {seen.pings} pings was answered within {PONG_WITHIN_S:g} s",
+                f"{which} answered within {PONG_WITHIN_S:g} s",
                 "answer a ping with a pong of the same payload (libraries do, while the program's loop runs: is it "
-                "blocked by synchronous work?). A silent far end is taken for dead",
-                TIMEOUT if seen.wrong_pongs == 0 else BROKEN,
+                "blocked by synchronous work?). Streams go on without, but proxies take a silent far end for dead",
             )
         )
-    elif answered and max(seen.pongs[: max(1, answered - 1)]) > SLOW_PONG_S:
+    if seen.pongs and max(seen.pongs) > SLOW_PONG_S:
         findings.append(
             warning(
                 "pings.slow",
-                f"a ping was answered only after {max(seen.pongs):.1f} s",
+                f"a ping was answered only after {_time(max(seen.pongs))}",
                 "something blocks the program's loop: move slow work (models, disk, HTTP) to a thread or a queue",
             )
         )
@@ -51,7 +53,8 @@ def _pings(seen: Seen) -> StepResult:
                 "copy the ping's payload into the pong (RFC 6455 §5.5.3)",
             )
         )
-    seconds = max(1.0, seen.chunks * CHUNK_S + seen.burst_s)
+    burst_took_s = seen.burst_limit_s if seen.burst_read_s is None else seen.burst_read_s
+    seconds = max(1.0, seen.chunks * CHUNK_S + burst_took_s)
     if seen.pinged_us / seconds > PINGS_A_SECOND:
         findings.append(
             warning(
@@ -60,13 +63,13 @@ def _pings(seen: Seen) -> StepResult:
                 "one ping in 20 to 30 s keeps a connection open",
             )
         )
-    usual = sorted(seen.pongs)[answered // 2] * 1000 if answered else None
-    detail = f"answers ours in {usual:.0f} ms" if usual is not None else "answers none"
+    usual = sorted(seen.pongs)[len(seen.pongs) // 2] if seen.pongs else None
+    detail = f"answers ours in {_time(usual)}" if usual is not None else "answers none"
     detail += f", sent {seen.pinged_us} of its own" if seen.pinged_us else ", sends none of its own"
     figures = {
         "sent": seen.pings,
-        "answered": answered,
-        "median_ms": None if usual is None else round(usual, 1),
+        "answered": seen.answered,
+        "median_ms": None if usual is None else round(usual * 1000, 1),
         "received": seen.pinged_us,
     }
     return StepResult(step=Step.PINGS, detail=detail if not findings else "", findings=findings, figures=figures)
@@ -77,31 +80,35 @@ def _pace(seen: Seen, order: Order) -> StepResult:
     figures: dict[str, object] = {"real_time_lag_ms": round(lag_s * 1000)}
     if seen.ended is not None and seen.ended.phase in _ALIVE and not seen.burst_s:
         return StepResult(step=Step.PACE, skipped=True, detail="it was gone before", figures=figures)
-    if seen.burst_read_s is not None:
-        times = seen.burst_s / max(seen.burst_read_s, 0.001)
-        figures |= {"burst_s": seen.burst_s, "times_real_time": round(times, 1)}
-        if times >= CATCHES_UP:
-            detail = f"reads {_times(times)} real time"
-            if not seen.read_by_pong:
-                detail = "its machine takes what comes; without pongs nobody sees whether the program reads it"
-            return StepResult(step=Step.PACE, detail=detail, figures=figures)
-        if times >= 1:
-            text = f"reads {_times(times)} real time: after a pause it catches up slowly or never"
-            finding = warning("pace.barely", text, _UNBLOCK)
-        else:
-            text = f"reads {_times(times)} real time: audio is dropped once it is {order.max_lag_s:g} s behind"
-            finding = fault("pace.slow", text, _UNBLOCK, SLOW)
-        return StepResult(step=Step.PACE, findings=[finding], figures=figures)
-    if seen.ended is not None and seen.ended.phase is Phase.BURST:
+    if seen.burst_read_s is None and seen.ended is not None and seen.ended.phase is Phase.BURST:
         text = f"it ended the stream while {seen.burst_s:g} s of audio came faster than real time"
         change = "do not demand real time: after a pause of the network, frames come in a burst"
         return StepResult(step=Step.PACE, findings=[warning("pace.no-burst", text, change)], figures=figures)
-    if seen.burst_left > 0.9 or not seen.read_by_pong:
+    # Buffers on the way take much of a burst at once: what counts is what was still taken when they were full.
+    taken = seen.burst_left_half_way - seen.burst_left
+    stalled = seen.burst_left > STALLED or (not seen.read_by_pong and taken < NOTHING)
+    if seen.burst_read_s is None and stalled:
         text = f"it stopped reading: {seen.burst_left:.0%} of {seen.burst_s:g} s of audio is still on this side"
-        finding = fault("pace.stalls", text, _READ, SLOW)
+        return StepResult(step=Step.PACE, findings=[fault("pace.stalls", text, _READ, SLOW)], figures=figures)
+    if seen.burst_read_s is None and seen.read_by_pong:
+        text = f"it had not read {seen.burst_s:g} s of audio after {seen.burst_limit_s:g} s: slower than real time"
+        return StepResult(step=Step.PACE, findings=[fault("pace.slow", text, _UNBLOCK, SLOW)], figures=figures)
+    if seen.burst_read_s is None:
+        times = seen.burst_s * taken / (seen.burst_limit_s / 2)
     else:
-        text = f"it had not read {seen.burst_s:g} s of audio after {seen.burst_limit_s:g} s"
-        finding = fault("pace.slow", text + ": slower than real time", _UNBLOCK, SLOW)
+        times = seen.burst_s / max(seen.burst_read_s, 0.001)
+    figures |= {"burst_s": seen.burst_s, "times_real_time": round(times, 1)}
+    if times >= CATCHES_UP:
+        detail = f"reads {_times(times)} real time"
+        if not seen.read_by_pong:
+            detail = "its machine takes what comes; without pongs nobody sees whether the program reads it"
+        return StepResult(step=Step.PACE, detail=detail, figures=figures)
+    if times >= 1:
+        text = f"reads {_times(times)} real time: after a pause it catches up slowly or never"
+        finding = warning("pace.barely", text, _UNBLOCK)
+    else:
+        text = f"reads {_times(times)} real time: audio is dropped once it is {order.max_lag_s:g} s behind"
+        finding = fault("pace.slow", text, _UNBLOCK, SLOW)
     return StepResult(step=Step.PACE, findings=[finding], figures=figures)
 
 
@@ -128,7 +135,7 @@ def _stays(seen: Seen) -> StepResult:
     ended = seen.ended
     if ended is None or ended.phase not in _ALIVE:
         return StepResult(step=Step.STAYS, detail=f"through {seen.chunks * CHUNK_S + seen.burst_s:g} s of audio")
-    when = f"after {ended.after_s:.1f} s" + (" of real time" if ended.phase is Phase.REAL_TIME else f" ({ended.phase})")
+    when = _WHEN[ended.phase].format(_time(ended.after_s))
     figures: dict[str, object] = {"phase": str(ended.phase), "after_s": round(ended.after_s, 2)}
     match ended.how:
         case Close(code, reason):
@@ -164,9 +171,9 @@ def _stop(seen: Seen) -> StepResult:
         "tcp_closed": seen.tcp_closed,
     }
     if seen.closed_by_itself_s is not None:
-        detail = f"closes by itself after {seen.closed_by_itself_s * 1000:.0f} ms, with {code or 'no code'}"
+        detail = f"closes by itself after {_time(seen.closed_by_itself_s)}, with {code or 'no code'}"
     elif seen.answered_close_s is not None:
-        detail = f"leaves closing to us, answers it in {seen.answered_close_s * 1000:.0f} ms with {code or 'no code'}"
+        detail = f"leaves closing to us, answers it in {_time(seen.answered_close_s)} with {code or 'no code'}"
     else:
         detail = ""
         text = f"it does not close within {STOP_WITHIN_S:g} s of stop, nor answer a close within {CLOSE_WITHIN_S:g} s"
@@ -207,10 +214,20 @@ def _times(times: float) -> str:
     return f"{times:.1f} times" if times < 100 else "more than 100 times"
 
 
+def _time(seconds: float) -> str:
+    """`340 ms`, `1.2 s`"""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
 def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
+_WHEN = {
+    Phase.START: "before any audio",
+    Phase.REAL_TIME: "after {} of audio in real time",
+    Phase.BURST: "{} after audio had begun to come faster than real time",
+}
 _LIBRARY = "send through a WebSocket library, and nothing else on its socket"
 _READ = (
     "read in a task that does nothing else and put frames into a queue of your own; a handler that waits for something "

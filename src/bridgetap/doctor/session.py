@@ -50,8 +50,9 @@ class Seen:
     """What the server did."""
 
     chunks: int = 0  # of every track, sent in real time
-    pings: int = 0
-    pongs: list[float] = field(default_factory=list)  # seconds each took
+    pings: int = 0  # in real time
+    answered: int = 0  # of those
+    pongs: list[float] = field(default_factory=list)  # seconds that each answer took
     wrong_pongs: int = 0
     pinged_us: int = 0
     texts: int = 0
@@ -63,7 +64,8 @@ class Seen:
     burst_limit_s: float = 0.0  # how long it was waited for
     burst_read_s: float | None = None  # how long the server took to read it; None: it did not
     read_by_pong: bool = False  # told by a pong behind it; else by its machine's acknowledgement
-    burst_left: float = 1.0  # the part of the burst that was unsent in the end
+    burst_left_half_way: float = 1.0  # the part of the burst that was unsent after half that time
+    burst_left: float = 1.0  # and in the end
     ended: Ended | None = None
     stop_sent: bool = False
     closed_by_itself_s: float | None = None  # after `stop`
@@ -94,7 +96,8 @@ class _Stream:
         )
         self._now = asyncio.get_running_loop().time
         self._phase, self._phase_began = Phase.START, self._now()
-        self._pending: dict[bytes, float] = {}
+        self._pending: dict[bytes, float] = {}  # pings, in the order they were sent
+        self._behind_burst: bytes | None = None  # the ping that tells when the burst was read
         self._news = asyncio.Event()
         self._closed = False
 
@@ -125,6 +128,7 @@ class _Stream:
             if number * CHUNK_S >= next_ping:
                 next_ping += PING_EVERY_S
                 self._ping()
+                self.seen.pings += 1
             await self._wait(lambda: False, began + number * CHUNK_S - self._now())
             if self.seen.ended is not None:
                 return
@@ -136,7 +140,7 @@ class _Stream:
         until every buffer on the way is full: it gets far more.
         """
         self._enter(Phase.BURST)
-        answers = self.seen.read_by_pong = bool(self.seen.pongs)
+        answers = self.seen.read_by_pong = self.seen.answered > 0
         within_s = 2 * len(payloads) * CHUNK_S + 2
         if not answers:
             payloads = list(islice(cycle(payloads), round(_BLIND_BURST_S / CHUNK_S)))
@@ -144,12 +148,15 @@ class _Stream:
         unread = self._wire.unsent() if self.seen.lag_bytes else 0
         size = unread + sum(self._text(text) for chunk in payloads for text in self._messages.media(chunk))
         began = self._now()
-        key = self._ping()
+        key = self._behind_burst = self._ping()
 
         def read() -> bool:
             return key not in self._pending if answers else self._wire.unsent() == 0
 
-        if await self._wait(read, within_s):
+        if await self._wait(read, within_s / 2):
+            self.seen.burst_read_s = self._now() - began
+        self.seen.burst_left_half_way = min(1.0, self._wire.unsent() / size)
+        if self.seen.burst_read_s is None and await self._wait(read, within_s / 2):
             self.seen.burst_read_s = self._now() - began
         self.seen.burst_left = min(1.0, self._wire.unsent() / size)
 
@@ -190,7 +197,6 @@ class _Stream:
     def _ping(self) -> bytes:
         key = self._random(8)
         self._pending[key] = self._now()
-        self.seen.pings += 1
         self._frame(Opcode.PING, key)
         return key
 
@@ -235,17 +241,27 @@ class _Stream:
                 if seen.pinged_us <= _PINGS_ANSWERED:
                     self._frame(Opcode.PONG, heard.payload)
             case Pong():
-                sent = self._pending.pop(heard.payload, None)
-                if sent is None:
-                    seen.wrong_pongs += bool(heard.payload)  # an empty one may be a heartbeat (§5.5.3)
-                else:
-                    seen.pongs.append(self._now() - sent)
+                self._answered(heard.payload)
             case Close():
                 self._end(heard)
                 self._close(heard.code or 1000)
             case Broken():
                 self._end(heard)
                 self._close(1002)
+
+    def _answered(self, key: bytes) -> None:
+        """A pong; it stands for every ping before it too (RFC 6455 §5.5.3)."""
+        sent = self._pending.get(key)
+        if sent is None:
+            self.seen.wrong_pongs += bool(key)  # an empty one may be a heartbeat
+            return
+        for earlier in list(self._pending):
+            del self._pending[earlier]
+            self.seen.answered += earlier != self._behind_burst
+            if earlier == key:
+                break
+        if key != self._behind_burst:
+            self.seen.pongs.append(self._now() - sent)
 
     def _end(self, how: Close | Broken | str) -> None:
         if self.seen.ended is None:
