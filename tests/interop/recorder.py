@@ -43,23 +43,30 @@ class ForeignRecorder:
 
 
 @contextmanager
-def foreign_recorder(
-    folder: Path, *, calls: int, certificate: Path, key: Path, lost_percent: int = 0
-) -> Iterator[ForeignRecorder]:
-    """Up until the block ends; sipp takes so many calls, and loses so much of its signalling."""
-    target = free_port(socket.SOCK_DGRAM)
-    (folder / "sipp").mkdir(parents=True)
-    party = Party(scenario="siprec", calls=calls, lost_percent=lost_percent, stay_ms=2000 if lost_percent else 0)
-    command = party.command(folder / "sipp", server="127.0.0.1:9", port=target)
+def foreign_recorder(folder: Path, *, calls: int, certificate: Path, key: Path) -> Iterator[ForeignRecorder]:
+    """Up until the block ends, for so many recordings."""
     with (
         rtpengine.rtpengine(folder / "rtpengine") as (control, _),
+        sipp_recorder(folder / "sipp", calls=calls) as (target, callee),
         recorder_front(
             folder / "kamailio", certificate=certificate, key=key, rtpengine_port=control, target_port=target
         ) as (port, tls_port, front),
-        running(command, folder / "sipp" / "sipp.log", cwd=folder / "sipp") as callee,
     ):
-        callee.wait_for(lambda: sipp.answers(target), "sipp")
         yield ForeignRecorder(port, tls_port, folder, front, callee)
+
+
+@contextmanager
+def sipp_recorder(folder: Path, *, calls: int, lost_percent: int = 0) -> Iterator[tuple[int, Running]]:
+    """sipp alone: yields its UDP port. It takes so many recordings, hears none of them, and loses so much of its
+    signalling, each way."""
+    folder.mkdir(parents=True)
+    port = free_port(socket.SOCK_DGRAM)
+    # A repeated BYE comes 0.5 and 1.5 s after the first (RFC 3261 17.1.2.2).
+    stay_ms = 2000 if lost_percent else 0
+    party = Party(scenario="siprec", calls=calls, lost_percent=lost_percent, stay_ms=stay_ms)
+    with running(party.command(folder, server="127.0.0.1:9", port=port), folder / "sipp.log", cwd=folder) as callee:
+        callee.wait_for(lambda: sipp.answers(port), "sipp")
+        yield port, callee
 
 
 def assert_whole(tracks: list[rtpengine.Track], *, pauses: int = 0) -> None:

@@ -1,13 +1,15 @@
 """Our recording client at a recorder that nobody here wrote (checklist 1, 2, 8, 16 to 21, 42 to 45, 49, 57, 59, 68)."""
 
+import asyncio
 from pathlib import Path
 
 from bridgetap.siprec.happenings import PauseWanted, ResumeWanted
 from bridgetap.siprec.orders import Over, Started
 from tests.recorder.stage import assert_unhurt, speaking, until
 
+from . import sipp
 from .certificates import Authority
-from .recorder import assert_whole, foreign_recorder
+from .recorder import assert_whole, foreign_recorder, sipp_recorder
 from .rtpengine import steps
 
 BEGINNING = "complete 1,2 sip:+15551230001@pstn.example.net,sip:bob@voice.example.com"
@@ -47,3 +49,22 @@ async def test_each_track_is_the_right_party_and_every_packet_is_there(
         for tracks, count in zip(there.recordings(), pauses, strict=True):
             assert_whole(tracks, pauses=count)
     assert caller.told[-3:] == [Over(reason="stopped")] * 3
+
+
+async def test_lost_signalling_costs_no_recording(tmp_path: Path) -> None:
+    """40 recordings at a sipp that loses 5 % of what it sends and of what it is sent: each begins and ends once."""
+    count = 40
+    with sipp_recorder(tmp_path / "sipp", calls=count, lost_percent=5) as (port, callee):
+        async with speaking() as caller:
+            uri = f"sip:recorder@127.0.0.1:{port};transport=udp"
+            running = [caller.record(uri, answer_s=15.0) for _ in range(count)]
+            await until(lambda: sum(isinstance(told, Started) for told in caller.told) == count)
+            for one in running:
+                await one.stop()
+            await asyncio.to_thread(callee.wait, within_s=40)
+            assert_unhurt(caller)
+            repeated = caller.core.sip.stats()["retransmissions"]
+        result = sipp.result(callee, tmp_path / "sipp")
+    assert (result.successful, result.failed) == (count, 0)
+    assert [type(told) for told in caller.told] == [Started] * count + [Over] * count
+    assert repeated + result.retransmissions > 0, "nothing was lost: the test showed nothing"
