@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from bridgetap.calls import CallChange, CallLimits, MediaAddresses, NewCall, Voice
+from bridgetap.calls import CallChange, CallLimits, MediaAddresses, NewCall, TransferPolicy, Voice
 from bridgetap.calls.media_address import MediaAddress
 from bridgetap.engine import DialogId
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.errors import Conflict, NotFound
+from bridgetap.flow.stream_url import StreamUrl
 from bridgetap.ids import CallSid
+from bridgetap.streams import StreamRequest
 from bridgetap.twiml import DocumentText
 
 from .stage import VOICE, Stage, connect, say
 
 FROM = "+15551230000"
 ELSEWHERE = CallChange(voice=Voice(source=DocumentText(text="<Response><Pause/></Response>")))
+TAP = StreamRequest(transport="websocket", name="tap", url=StreamUrl.parse("wss://a.test/"))
 
 
 async def create(stage: Stage, to: str = "+15550001111", *, timeout_s: int = 60) -> CallSid:
@@ -190,5 +193,59 @@ def test_a_time_limit_that_is_just_over_can_be_asked_to_be_longer(tmp_path: Path
                 stage.calls.change(stage.call_rows()[0].sid, CallChange(time_limit_s=60))
             await stage.settle(60)
             assert stage.calls.gauges()["calls_live"] == 0
+
+    run_virtual(main())
+
+
+# -- who took a place, and streams as it ends --
+
+
+def test_who_took_the_callers_place_is_ended_by_its_own_sid_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        transfers = TransferPolicy(by="everybody")
+        async with Stage(tmp_path, connect(), transfers=transfers).running() as stage:
+            await stage.call()
+            await stage.answers(stage.dialled()[0])
+            await stage.refers(1, "<sip:+15552222222@pbx.example>")
+            carol = stage.dialled()[-1]
+            await stage.answers(carol)
+            await stage.notified(1)
+            caller, _, new = stage.call_rows()
+            assert new.status == "in-progress"
+            with pytest.raises(Conflict):
+                await stage.calls.end(new.sid, "canceled")
+            with pytest.raises(Conflict):
+                stage.calls.change(new.sid, ELSEWHERE)
+            with pytest.raises(Conflict, match=caller.sid):
+                await stage.calls.start_stream(new, TAP)
+            assert len((await stage.calls.start_stream(caller, TAP)).sid) == 34
+            await stage.calls.end(new.sid, "completed")
+            assert stage.fake.sent("hang_up")[-1].of == carol or carol not in stage.fake.sip.open
+            await stage.settle()
+            assert [row.status for row in stage.call_rows()] == ["completed"] * 3
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("by", ["drain", "api"])
+def test_no_stream_begins_on_a_leg_once_its_call_ends(tmp_path: Path, by: str) -> None:
+    """Also on one that had none until then; its last BYE is still to come."""
+
+    async def main() -> None:
+        async with Stage(tmp_path, connect(), limits=CallLimits(drain_s=0)).running() as stage:
+            await stage.call()
+            (callee,) = stage.dialled()
+            await stage.answers(callee)
+            for dialog in (1, callee):
+                stage.fake.sip.open.discard(DialogId(dialog))  # its end takes a while
+            caller, child = stage.call_rows()
+            ending = stage.calls.drain() if by == "drain" else stage.calls.end(caller.sid, "completed")
+            task = asyncio.ensure_future(ending)
+            await stage.settle(1)
+            for row in (caller, child):
+                with pytest.raises(Conflict) as refused:
+                    await stage.calls.start_stream(row, TAP)
+                assert refused.value.code == 21220
+            task.cancel()
 
     run_virtual(main())

@@ -17,25 +17,29 @@ class LegStreams:
         self._streams = streams
         self._parties = parties
         self._by_sid: dict[CallSid, CallStreams] = {}
+        self._call_is_over = False
+        self._drained = False
 
     def of_party(self, party: Party) -> CallStreams:
         """The streams that carry this party's audio; they end with its leg."""
         found = self._by_sid.get(party.sid)
         if found is None:
             found = self._by_sid[party.sid] = self._streams.of_call(party.sid, party.leg.rtp)
-            if party.is_over:
-                found.end_of_call()
+            if party.is_over or self._call_is_over:
+                found.end_of_call(drained=self._drained)
             party.tell_streams = found.tell
             party.watch(self._heard)
         return found
 
     def of_call(self, sid: CallSid) -> CallStreams:
         """The streams of a leg that talks; `NotFound` where this call has none of that SID, `Conflict`
-        (21220) where it is not answered yet, or over."""
+        (21220) where it is not answered yet, or over, or has taken the place of another whose streams go on."""
         found = self._parties.find(sid)
         if not found:
             raise NotFound("live call", sid)
         for party in found:
+            if party.sid != sid:
+                raise Conflict(f"it has taken the place of {party.sid}, whose streams go on", code=NOT_IN_PROGRESS)
             if party.entry is not None and party.entry.record.status == "in-progress":
                 return self.of_party(party)
         raise Conflict("Call is not in-progress", code=NOT_IN_PROGRESS)
@@ -46,7 +50,8 @@ class LegStreams:
         return frozenset(named.sid for named in found.running()) if found is not None else frozenset()
 
     def end_of_call(self, *, drained: bool = False) -> None:
-        """No further stream starts on any leg."""
+        """No further stream starts on any leg, whether it had one or not."""
+        self._call_is_over, self._drained = True, self._drained or drained
         for streams in self._by_sid.values():
             streams.end_of_call(drained=drained)
 

@@ -230,8 +230,9 @@ class Parties:
         await self._empty.wait()
 
     def find(self, sid: CallSid) -> list[Party]:
-        """Who is live under that SID; several where several phones of one party ring."""
-        return [party for party in self._live.values() if party.sid == sid]
+        """Who is live under that SID, its own or that of whose place it took; several where several phones
+        of one party ring."""
+        return [party for party in self._live.values() if sid in (party.sid, party.identity.call_sid)]
 
     def hang_up_all(self) -> None:
         for party in list(self._live.values()):
