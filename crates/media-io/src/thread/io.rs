@@ -1,6 +1,7 @@
 //! The driver's side of a shard: sockets to send on, and notes of what is to be done when the
 //! shard's method has returned.
 
+use std::mem::swap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
@@ -23,16 +24,16 @@ pub(super) struct LegIo {
     /// Recordings were made: the leg's end must not overtake theirs.
     pub(super) recorded: bool,
     /// The figures already added to the thread's counts.
-    counted: Option<LegStats>,
+    counted: LegStats,
 }
 
 impl LegIo {
     pub(super) fn new(leg: Arc<LegRef>, sockets: PortPair) -> Self {
         Self {
+            counted: no_figures(leg.id),
             leg,
             sockets,
             recorded: false,
-            counted: None,
         }
     }
 }
@@ -103,20 +104,34 @@ impl Io {
         };
         entry.leg.publish(stats);
         let counts = &mut self.counts;
-        let before = entry.counted.as_ref();
+        let before = &entry.counted;
         let add = |count: &mut u64, of: fn(&LegStats) -> u64| {
             // `lost` may shrink when a late packet comes after all.
-            *count += of(stats).saturating_sub(before.map_or(0, of));
+            *count += of(stats).saturating_sub(of(before));
         };
         add(&mut counts.packets_late, |s| s.late);
         add(&mut counts.packets_duplicated, |s| s.duplicated);
         add(&mut counts.packets_lost, |s| s.lost);
         add(&mut counts.packets_malformed, |s| s.malformed);
         add(&mut counts.packets_refused_source, |s| s.refused_source);
-        match entry.counted.as_mut() {
-            Some(old) => old.clone_from(stats),
-            None => entry.counted = Some(stats.clone()),
-        }
+        entry.counted.clone_from(stats);
+    }
+
+    /// Two far ends change places: each keeps the port it sends to, so the sockets go along, and
+    /// what was counted of what it sent. The keys of both legs.
+    pub(super) fn exchange(&mut self, one: LegId, other: LegId) -> Option<[usize; 2]> {
+        let keys = [one, other].map(|leg| self.leg_keys.get(&leg).copied());
+        let [Some(first), Some(second)] = keys else {
+            return None;
+        };
+        let (one, other) = self.legs.get2_mut(first, second)?;
+        swap(&mut one.sockets, &mut other.sockets);
+        let (one, other) = (&mut one.counted, &mut other.counted);
+        swap(&mut one.duplicated, &mut other.duplicated);
+        swap(&mut one.lost, &mut other.lost);
+        swap(&mut one.malformed, &mut other.malformed);
+        swap(&mut one.refused_source, &mut other.refused_source);
+        Some([first, second])
     }
 
     /// A fault of ours: everything that lived here has ended, and says so.
@@ -130,8 +145,9 @@ impl Io {
             recorder.finish(&mut self.file_orders);
         }
         for entry in self.legs.drain() {
-            let stats = entry.counted.unwrap_or_else(|| no_figures(entry.leg.id));
-            let closed = MediaEvent::LegClosed { stats };
+            let closed = MediaEvent::LegClosed {
+                stats: entry.counted,
+            };
             if entry.recorded {
                 self.file_orders.push(FileOrder::Raise(Box::new(closed)));
             } else {
@@ -320,6 +336,26 @@ mod tests {
         ));
         assert!(matches!(&io.file_orders[1], FileOrder::Raise(_)));
         assert!(io.legs.is_empty() && io.forks.is_empty() && io.leg_keys.is_empty());
+    }
+
+    #[test]
+    fn figures_of_far_ends_that_changed_places_are_added_once() {
+        let mut io = Io::default();
+        leg(&mut io, 1, false);
+        leg(&mut io, 2, false);
+        let figures = |leg, late, lost| LegStats {
+            late,
+            lost,
+            ..stats(leg)
+        };
+        io.leg_stats(&figures(1, 3, 100));
+        io.exchange(LegId(1), LegId(2));
+        // What was lost goes with the far end, what was late stays with the leg's timeline.
+        io.leg_stats(&figures(1, 3, 0));
+        io.leg_stats(&figures(2, 0, 101));
+        assert_eq!((io.counts.packets_late, io.counts.packets_lost), (3, 101));
+        io.leg_stats(&figures(1, 4, 2));
+        assert_eq!((io.counts.packets_late, io.counts.packets_lost), (4, 103));
     }
 
     #[test]

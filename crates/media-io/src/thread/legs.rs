@@ -92,16 +92,9 @@ impl MediaThread {
         self.shard.command(now, command, &mut self.io);
     }
 
-    /// Two far ends change places: each keeps the port it sends to, so the sockets go along.
+    /// Watch the sockets of two far ends that change places where they are now.
     fn exchange_sockets(&mut self, one: LegId, other: LegId) {
-        let keys = (self.io.leg_keys.get(&one), self.io.leg_keys.get(&other));
-        let (Some(&one), Some(&other)) = keys else {
-            return;
-        };
-        if let Some((one, other)) = self.io.legs.get2_mut(one, other) {
-            std::mem::swap(&mut one.sockets, &mut other.sockets);
-        }
-        for key in [one, other] {
+        for key in self.io.exchange(one, other).into_iter().flatten() {
             let Some(PortPair { rtp, rtcp }) = self.io.legs.get(key).map(|leg| &leg.sockets) else {
                 continue;
             };
