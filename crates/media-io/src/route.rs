@@ -30,6 +30,8 @@ pub(crate) enum Order {
     Expect,
     /// Give the leg to that thread.
     Give { to: usize },
+    /// That leg waited for what stood before this: its own orders go on.
+    GoOn { leg: LegId },
     /// Here it is.
     Arrive(Box<Parcel>),
     /// It had ended before it could come: its orders find nothing.
@@ -194,9 +196,30 @@ impl LegRef {
     }
 }
 
-/// Orders of legs that are on their way to a thread.
+impl Order {
+    /// The legs of an order about two: both must be here.
+    fn pair(&self) -> Option<[LegId; 2]> {
+        match self {
+            Order::Shard(
+                Command::Bridge { leg, other }
+                | Command::Exchange { leg, other }
+                | Command::Copy { leg, to: other, .. },
+            ) => Some([*leg, *other]),
+            _ => None,
+        }
+    }
+}
+
+/// Orders of legs that are on their way to a thread, and of those that wait for such a one.
 #[derive(Default)]
-pub(crate) struct Expected(crate::ids::IdMap<LegId, VecDeque<Order>>);
+pub(crate) struct Expected(crate::ids::IdMap<LegId, Kept>);
+
+#[derive(Default)]
+struct Kept {
+    orders: VecDeque<Order>,
+    /// It is not here itself.
+    under_way: bool,
+}
 
 impl Expected {
     /// No leg is under way.
@@ -206,23 +229,40 @@ impl Expected {
 
     /// The leg will come.
     pub(crate) fn begin(&mut self, leg: LegId) {
-        self.0.entry(leg).or_default();
+        self.0.entry(leg).or_default().under_way = true;
     }
 
-    /// Keep an order if its leg is still under way; otherwise give it back.
+    /// Is it here, and waits for another one?
+    pub(crate) fn is_held(&self, leg: LegId) -> bool {
+        self.0.get(&leg).is_some_and(|kept| !kept.under_way)
+    }
+
+    /// Keep an order if its leg, or the other one it is about, is still under way; otherwise give
+    /// it back. No later order of either overtakes one that is kept.
     pub(crate) fn keep(&mut self, leg: LegId, order: Order) -> Option<Order> {
-        match self.0.get_mut(&leg) {
-            Some(kept) => {
-                kept.push_back(order);
-                None
-            }
-            None => Some(order),
+        let pair = order.pair().unwrap_or([leg, leg]);
+        let under_way = |leg: &LegId| self.0.get(leg).is_some_and(|kept| kept.under_way);
+        let place = if self.0.contains_key(&leg) {
+            Some(leg)
+        } else {
+            pair.into_iter().find(under_way)
+        };
+        let Some(place) = place else {
+            return Some(order);
+        };
+        let held = pair.into_iter().find(|leg| !self.0.contains_key(leg));
+        let kept = self.0.entry(place).or_default();
+        kept.orders.push_back(order);
+        if let Some(leg) = held {
+            kept.orders.push_back(Order::GoOn { leg });
+            self.0.entry(leg).or_default();
         }
+        None
     }
 
-    /// It has come, or will not: what was kept.
+    /// It has come, or will not, or waits no more: what was kept.
     pub(crate) fn end(&mut self, leg: LegId) -> VecDeque<Order> {
-        self.0.remove(&leg).unwrap_or_default()
+        self.0.remove(&leg).unwrap_or_default().orders
     }
 }
 
@@ -315,8 +355,16 @@ mod tests {
         expected.begin(LegId(1));
         assert!(expected.keep(LegId(1), bridge()).is_none());
         assert!(expected.keep(LegId(1), Order::Expect).is_none());
+        assert!(
+            expected.keep(LegId(2), Order::Gone).is_none(),
+            "behind the bridge"
+        );
         let kept = expected.end(LegId(1));
-        assert!(matches!(kept[0], Order::Shard(_)) && matches!(kept[1], Order::Expect));
+        assert!(matches!(kept[0], Order::Shard(_)) && matches!(kept[2], Order::Expect));
+        assert!(matches!(kept[1], Order::GoOn { leg: LegId(2) }));
+        assert!(expected.is_held(LegId(2)));
+        assert!(matches!(expected.end(LegId(2))[0], Order::Gone));
+        assert!(expected.is_empty());
         assert!(expected.keep(LegId(1), bridge()).is_some());
     }
 }

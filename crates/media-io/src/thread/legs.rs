@@ -43,27 +43,8 @@ impl MediaThread {
 
     pub(super) fn command(&mut self, command: Command, now: Instant) {
         match &command {
-            // The orders that are about two legs: they wait until both are here.
-            Command::Bridge { leg, other } => {
-                let (leg, other) = (*leg, *other);
-                let order = Order::Shard(Command::Bridge { leg, other });
-                if self.expected.keep(other, order).is_none() {
-                    return;
-                }
-            }
-            Command::Copy { leg, track, to } => {
-                let (leg, track, to) = (*leg, *track, *to);
-                let order = Order::Shard(Command::Copy { leg, track, to });
-                if self.expected.keep(leg, order).is_none() {
-                    return;
-                }
-            }
             Command::Exchange { leg, other } => {
                 let (leg, other) = (*leg, *other);
-                let order = Order::Shard(Command::Exchange { leg, other });
-                if self.expected.keep(other, order).is_none() {
-                    return;
-                }
                 if self.shard.can_exchange(leg, other) {
                     self.exchange_sockets(leg, other);
                 }
@@ -177,6 +158,17 @@ impl MediaThread {
     pub(super) fn take_kept(&mut self, leg: LegId, now: Instant) {
         for order in self.expected.end(leg) {
             self.take_order(leg, order, now);
+        }
+    }
+
+    /// A leg that waits for another goes away itself: what it was given is done as far as it goes,
+    /// or two legs could wait for each other.
+    pub(super) fn wait_no_more(&mut self, leg: LegId, now: Instant) {
+        for order in self.expected.end(leg) {
+            match order {
+                Order::Shard(command) => self.command(command, now),
+                order => self.take_order(leg, order, now),
+            }
         }
     }
 

@@ -241,6 +241,7 @@ impl MediaThread {
             Order::Arrive(parcel) => return self.arrive(*parcel, now),
             Order::Gone => return self.take_kept(leg, now),
             Order::Shutdown => return self.shut_down(now),
+            Order::Give { .. } if self.expected.is_held(leg) => self.wait_no_more(leg, now),
             _ => {}
         }
         let Some(order) = self.expected.keep(leg, order) else {
@@ -255,6 +256,8 @@ impl MediaThread {
             Order::Shard(command) => self.command(command, now),
             Order::Connected { fork, outcome } => self.connected(fork, outcome, now),
             Order::Give { to } => self.gives.push((leg, to)),
+            Order::GoOn { leg } if self.expected.is_held(leg) => self.take_kept(leg, now),
+            Order::GoOn { .. } => {}
             Order::Expect | Order::Arrive(_) | Order::Gone | Order::Shutdown => {}
         }
     }
@@ -373,3 +376,6 @@ impl MediaThread {
         self.shard = Shard::new(self.parts.shard.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Legs that are on their way from thread to thread while they are given orders: two media threads,
+//! turned by hand.
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use bridgetap_media::{LegConfig, Track};
+
+use super::*;
+use crate::connector::ConnectorConfig;
+use crate::files::FileOrder;
+use crate::networks::Networks;
+use crate::ports::Ports;
+use crate::route::LegRef;
+use crate::testing::leg_media;
+use crate::tls::TlsClient;
+
+struct Bench {
+    threads: Vec<MediaThread>,
+    mailboxes: Threads,
+    ports: Ports,
+    connector: Option<JoinHandle<()>>,
+    files: Option<JoinHandle<()>>,
+    sequence: u16,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = ConnectorConfig {
+            tls: TlsClient::new(true, None).unwrap(),
+            networks: Networks::parse(&[], &[]).unwrap(),
+            user_agent: "test".into(),
+            timeout: Duration::from_secs(1),
+            handshakes_per_second: 10,
+        };
+        let up: Arc<dyn Up> = Arc::new(Mutex::new(channel().0));
+        let (connector, connector_join) = Connector::start(config).unwrap();
+        let (files, files_join) = Files::start(up.clone()).unwrap();
+        let (connector, files) = (Arc::new(connector), Arc::new(files));
+        let mailboxes: Threads = (0..2)
+            .map(|_| Arc::new(Mailbox::new(100).unwrap()))
+            .collect();
+        let threads = (0..2).map(|index| {
+            MediaThread::new(ThreadParts {
+                index,
+                shard: ShardConfig::new(Instant::now(), 0),
+                threads: mailboxes.clone(),
+                connector: connector.clone(),
+                files: files.clone(),
+                up: up.clone(),
+                published: Arc::default(),
+            })
+            .unwrap()
+        });
+        Self {
+            threads: threads.collect(),
+            mailboxes,
+            ports: Ports::new(40_000, 49_998, usize::from(std::process::id() as u16)).unwrap(),
+            connector: Some(connector_join),
+            files: Some(files_join),
+            sequence: 0,
+        }
+    }
+
+    /// A leg that lives on that thread. What it sends goes to a port that nobody reads.
+    fn leg(&mut self, id: u64, home: usize) -> Arc<LegRef> {
+        let leg = Arc::new(LegRef::new(LegId(id), String::new(), home));
+        let order = Order::Open {
+            config: LegConfig {
+                id: LegId(id),
+                ssrc: id as u32,
+                first_sequence: 0,
+                first_timestamp: 0,
+                seed: id,
+            },
+            sockets: self.ports.bind([127, 0, 0, 1].into()).unwrap(),
+            leg: leg.clone(),
+        };
+        leg.start(&self.mailboxes, order).unwrap();
+        let media = Box::new(leg_media(far_end(id)));
+        self.order(&leg, Command::Configure { leg: leg.id, media });
+        self.turn(home);
+        leg
+    }
+
+    fn order(&self, leg: &LegRef, command: Command) {
+        leg.end(&self.mailboxes, Order::Shard(command));
+    }
+
+    fn bridge(&self, one: &LegRef, other: &LegRef) {
+        let order = Command::Bridge {
+            leg: one.id,
+            other: other.id,
+        };
+        one.join(other, &self.mailboxes, Order::Shard(order))
+            .unwrap();
+    }
+
+    fn turn(&mut self, index: usize) {
+        let now = Instant::now();
+        let thread = &mut self.threads[index];
+        thread.take_orders(now);
+        thread.settle(now);
+        assert!((0..9).any(|_| thread.hand_over(now)), "nobody is at it");
+    }
+
+    /// How many datagrams thread 0 sends when a party says something on that leg.
+    fn answers(&mut self, leg: &LegRef) -> u64 {
+        let thread = &mut self.threads[0];
+        let before = thread.io.counts.datagrams_sent;
+        let start = Instant::now();
+        for n in 0..20 {
+            self.sequence += 1;
+            let mut packet = [0x55; 172];
+            packet[..2].copy_from_slice(&[0x80, 0]);
+            packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+            packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
+            packet[8..12].copy_from_slice(&[9; 4]);
+            let now = start + Duration::from_millis(20 * n);
+            let from = far_end(leg.id.0);
+            let io = &mut thread.io;
+            thread.shard.receive_rtp(now, leg.id, from, &mut packet, io);
+        }
+        thread.io.counts.datagrams_sent - before
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let parts = &self.threads[0].parts;
+        parts.connector.stop();
+        parts.files.order(FileOrder::Stop);
+        for join in [self.connector.take(), self.files.take()] {
+            join.unwrap().join().unwrap();
+        }
+    }
+}
+
+fn far_end(id: u64) -> std::net::SocketAddr {
+    ([127, 0, 0, 1], 39_000 + id as u16).into()
+}
+
+#[test]
+fn a_bridge_waits_for_whichever_of_the_two_is_under_way() {
+    for turned in [false, true] {
+        let mut bench = Bench::new();
+        let [first, second, third] = [(1, 0), (2, 1), (3, 0)].map(|(id, home)| bench.leg(id, home));
+        bench.bridge(&first, &second);
+        if turned {
+            bench.bridge(&second, &third);
+        } else {
+            bench.bridge(&third, &second);
+        }
+        bench.turn(0);
+        bench.turn(1);
+        bench.turn(0);
+        assert_eq!(bench.answers(&second), 20, "to the third");
+        assert_eq!(bench.answers(&third), 20);
+        assert_eq!(bench.answers(&first), 0);
+    }
+}
+
+#[test]
+fn what_is_ordered_behind_an_order_that_waits_comes_behind_it() {
+    let mut bench = Bench::new();
+    let [first, leader, follower] = [(1, 0), (2, 1), (3, 0)].map(|(id, home)| bench.leg(id, home));
+    bench.bridge(&first, &leader);
+    let copy = Command::Copy {
+        leg: leader.id,
+        track: Track::Inbound,
+        to: follower.id,
+    };
+    let mailboxes = bench.mailboxes.clone();
+    leader
+        .lead(&follower, &mailboxes, Order::Shard(copy))
+        .unwrap();
+    bench.order(&follower, Command::EndCopy { to: follower.id });
+    bench.order(&first, Command::Unbridge { leg: first.id });
+    for thread in [0, 1, 0] {
+        bench.turn(thread);
+    }
+    assert_eq!(bench.answers(&leader), 0, "neither copied nor relayed");
+}
+
+#[test]
+fn a_leg_that_waits_for_another_may_be_given_away() {
+    let mut bench = Bench::new();
+    let [older, second, third, fourth] =
+        [(1, 1), (2, 0), (3, 1), (4, 0)].map(|(id, home)| bench.leg(id, home));
+    bench.bridge(&second, &third);
+    bench.bridge(&third, &fourth);
+    bench.turn(0);
+    bench.bridge(&older, &fourth);
+    for thread in [0, 1, 0, 1] {
+        bench.turn(thread);
+    }
+    assert!(
+        bench
+            .threads
+            .iter()
+            .all(|thread| thread.expected.is_empty())
+    );
+    bench.threads.swap(0, 1);
+    assert_eq!(bench.answers(&older), 20, "to the fourth");
+}
