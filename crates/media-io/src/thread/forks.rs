@@ -36,7 +36,7 @@ impl MediaThread {
         let (mut conn, early) = Conn::new(fork, speaks, opened, now);
         let read = conn.hear(now, &early, &mut self.heard);
         let Some(key) = self.watch_stream(conn, now) else {
-            return;
+            return self.heard.clear(); // or the next stream would have said it
         };
         self.shard.fork_opened(now, fork, kept, &mut self.io);
         self.io.ready.push(fork);

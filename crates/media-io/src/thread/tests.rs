@@ -1,18 +1,21 @@
 //! Legs that are on their way from thread to thread while they are given orders: two media threads,
 //! turned by hand.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use bridgetap_media::{LegConfig, Track};
 
+use super::io::ForkIo;
 use super::*;
-use crate::connector::ConnectorConfig;
+use crate::connector::{ConnectorConfig, Opened};
 use crate::files::FileOrder;
 use crate::networks::Networks;
 use crate::ports::Ports;
 use crate::route::LegRef;
-use crate::testing::leg_media;
+use crate::testing::{endpoint, leg_media};
 use crate::tls::TlsClient;
 
 struct Bench {
@@ -202,4 +205,29 @@ fn a_leg_that_waits_for_another_may_be_given_away() {
     );
     bench.threads.swap(0, 1);
     assert_eq!(bench.answers(&older), 20, "to the fourth");
+}
+
+#[test]
+fn what_came_over_a_socket_that_cannot_be_watched_is_nobody_elses() {
+    let mut bench = Bench::new();
+    let fork = ForkId(9);
+    let thread = &mut bench.threads[0];
+    let io = ForkIo {
+        leg: LegId(1),
+        connecting: true,
+        speaks: true,
+        route: None,
+    };
+    thread.io.forks.insert(fork, io);
+    let client = TlsClient::new(true, None).unwrap();
+    let opened = Opened {
+        // epoll takes no such file.
+        socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
+        tls: Box::new(client.connection(&endpoint("localhost", 1)).unwrap()),
+        early: b"\x81\x05hello".to_vec(),
+        kept: None,
+    };
+    thread.connected(fork, Ok(Box::new(opened)), Instant::now());
+    assert!(thread.io.conns.is_empty());
+    assert!(thread.heard.is_empty());
 }
