@@ -19,6 +19,13 @@ pub(crate) fn check_fork(target: &ForkTarget) -> Result<(), MediaError> {
             "must be inbound alone where the far end speaks",
         );
     }
+    if target.bidirectional && target.resume.is_some() {
+        return refuse(
+            "fork: resume",
+            "true",
+            "must be off where the far end speaks",
+        );
+    }
     check_shape(target)?;
     if target.endpoints.is_empty() {
         return Err(no_endpoint());
@@ -165,13 +172,15 @@ fn refuse(place: &'static str, value: &str, rule: &'static str) -> Result<(), Me
 
 #[cfg(test)]
 mod tests {
+    use bridgetap_media::Resume;
+
     use super::*;
     use crate::testing::{leg_media, target};
 
     #[test]
     fn a_target_that_would_break_the_wire_is_refused_with_its_place() {
         type Spoil = fn(&mut ForkTarget);
-        let cases: [(Spoil, &str); 15] = [
+        let cases: [(Spoil, &str); 16] = [
             (|t| t.endpoints[0].host.clear(), "host"),
             (|t| t.endpoints[0].host = "a b".into(), "host"),
             (|t| t.endpoints[0].host = "a\r\nX: y".into(), "host"),
@@ -183,6 +192,18 @@ mod tests {
             (
                 |t| (t.bidirectional, t.tracks) = (true, Track::ALL.to_vec()),
                 "tracks",
+            ),
+            (
+                |t| {
+                    (t.bidirectional, t.resume) = (
+                        true,
+                        Some(Resume {
+                            overlap_ms: 0,
+                            ring_ms: 0,
+                        }),
+                    )
+                },
+                "resume",
             ),
             (|t| t.shape.channels = Channels::Mixed, "channels"),
             (|t| t.shape.frame_ms = 0, "frame_ms"),
