@@ -16,7 +16,7 @@ pub type Chunks = [u64; 2];
 
 /// Messages of which it is still known what they held, though they are gone.
 const REMEMBERED: usize = 16 * 1024;
-/// What is kept when nothing is.
+/// Room in bytes that is kept when nothing is.
 const SMALL: usize = 4096;
 
 /// One message to be kept.
@@ -302,9 +302,16 @@ impl Kept {
         {
             self.drop_oldest();
         }
-        if self.bytes.len() < SMALL && self.bytes.capacity() > 4 * SMALL {
-            self.bytes.shrink_to(SMALL);
-            self.entries.shrink_to(SMALL / 256);
+        // What piled up while nothing could be sent: given back by halves, so that it is seldom.
+        let (bytes, entries) = (
+            self.bytes.len().max(SMALL),
+            self.entries.len().max(SMALL / 256),
+        );
+        if self.bytes.capacity() > 4 * bytes {
+            self.bytes.shrink_to(2 * bytes);
+        }
+        if self.entries.capacity() > 4 * entries {
+            self.entries.shrink_to(2 * entries);
         }
     }
 

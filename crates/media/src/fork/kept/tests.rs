@@ -65,6 +65,36 @@ fn what_was_sent_stays_for_the_overlap_and_no_longer() {
 }
 
 #[test]
+fn the_memory_of_a_long_wait_goes_back() {
+    let mut kept = Kept::new(
+        2,
+        Resume {
+            ring_ms: 60_000,
+            ..HOW
+        },
+    );
+    let message = |n: u64| Message {
+        frame: ForkFrame::Media,
+        chunks: [1, 0],
+        clock_ms: (n + 1) * CHUNK_MS,
+        arrived: None,
+        repaired: 0,
+    };
+    for n in 0..3000 {
+        kept.push(message(n), &[b'x'; 400]);
+    }
+    assert!(kept.bytes.capacity() > 1_000_000);
+    pull(&mut kept);
+    for n in 3000..3020 {
+        kept.push(message(n), &[b'x'; 400]);
+        pull(&mut kept);
+    }
+    // 200 ms of it stay.
+    let (bytes, entries) = (kept.bytes.capacity(), kept.entries.capacity());
+    assert!(bytes <= 8 * SMALL && entries <= 128, "{bytes} {entries}");
+}
+
+#[test]
 fn a_server_that_says_what_it_kept_gets_exactly_the_rest() {
     let mut kept = Kept::new(2, HOW);
     push_all(&mut kept, 0..100);
