@@ -181,7 +181,7 @@ pub struct ForkEnded {
     pub reconnects: u32,
     /// Audio handed over again.
     pub ms_replayed: u64,
-    /// Audio told as missing (`gap`), skipped or lost by the far end.
+    /// Audio told as missing (`gap`), skipped or lost by the far end, and not sent after all.
     pub ms_missing: u64,
     /// Packet in to frame handed over, median, in µs.
     pub latency_p50_us: u32,

@@ -93,9 +93,8 @@ impl Fork {
     pub(super) fn next_kept(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<ForkFrame> {
         let kept = self.kept.as_deref_mut()?;
         if let Some(gap) = kept.gap() {
-            kept.gap_told();
+            kept.gap_told(gap);
             let first = kept.first_index();
-            self.totals.chunks_missing += gap.lost[0] + gap.lost[1];
             let stamp = |chunks: u64, track: usize| {
                 let index = first[track].unwrap_or(0) + chunks + self.shape.chunks();
                 (index * CHUNK_MS).saturating_sub(self.origin_ms)

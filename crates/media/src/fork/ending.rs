@@ -205,6 +205,7 @@ impl Fork {
         self.totals.chunks_dropped += self.reader.queued(rings);
         if let Some(mut kept) = self.kept.take() {
             self.totals.chunks_dropped += kept.give_up();
+            self.totals.chunks_missing = kept.missing();
         }
         self.stage = Stage::Over;
         self.reader = Reader::default();

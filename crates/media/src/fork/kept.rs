@@ -4,9 +4,13 @@
 //! overlap, what was not stays as long as there is room. What fell out unsent, or was sent and not
 //! kept by the receiver, is one gap, from the last sequence number it kept.
 
+mod gaps;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
+pub use self::gaps::Gap;
+use self::gaps::Told;
 use super::wire::ForkFrame;
 use crate::clock::CHUNK_MS;
 use crate::target::Resume;
@@ -61,17 +65,6 @@ pub struct Handed {
     pub recovered: bool,
 }
 
-/// Messages that the receiver does not have and will not get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// The first and the last sequence number.
-    pub first: u64,
-    pub last: u64,
-    /// For each track: chunks before the gap, and chunks in it.
-    pub before: Chunks,
-    pub lost: Chunks,
-}
-
 #[derive(Debug)]
 pub struct Kept {
     bytes: VecDeque<u8>,
@@ -90,6 +83,7 @@ pub struct Kept {
     told: u64,
     /// The last that any receiver was told of: it can say that it has that, and no later one.
     known: u64,
+    gaps: Told,
     /// The last ever handed over, and the latest time of any that was.
     sent: u64,
     sent_clock_ms: u64,
@@ -114,6 +108,7 @@ impl Kept {
             next: first,
             told: first - 1,
             known: first - 1,
+            gaps: Told::default(),
             sent: first - 1,
             sent_clock_ms: 0,
             overlap_ms: how.overlap_ms.into(),
@@ -219,26 +214,6 @@ impl Kept {
         self.entries.get_mut(usize::try_from(at).ok()?)
     }
 
-    /// What the receiver has to be told of before the next message.
-    pub fn gap(&self) -> Option<Gap> {
-        (self.next > self.told + 1).then(|| {
-            let before = self.chunks_before(self.told + 1);
-            let after = self.chunks_before(self.next);
-            Gap {
-                first: self.told + 1,
-                last: self.next - 1,
-                before,
-                lost: [0, 1].map(|track| after[track].saturating_sub(before[track])),
-            }
-        })
-    }
-
-    /// The gap was handed over.
-    pub fn gap_told(&mut self) {
-        self.told = self.next - 1;
-        self.known = self.known.max(self.told);
-    }
-
     /// Append the next message.
     pub fn hand_over(&mut self, out: &mut Vec<u8>) -> Option<Handed> {
         let at = usize::try_from(self.next.checked_sub(self.first)?).ok()?;
@@ -290,6 +265,7 @@ impl Kept {
                 self.told = self.sent.min(self.next - 1);
             }
         }
+        self.gaps.go_back(self.told);
         (self.sent + 1).saturating_sub(self.next)
     }
 

@@ -14,7 +14,7 @@ pub struct Totals {
     chunks_sent: u64,
     pub chunks_dropped: u64,
     pub chunks_replayed: u64,
-    /// Told as missing.
+    /// Told as missing, and never sent after all.
     pub chunks_missing: u64,
     pub reconnects: u32,
     samples_repaired: u64,

@@ -13,6 +13,7 @@ mod cut_off;
 mod ending;
 mod forking;
 mod fuzz;
+mod gaps;
 mod hour;
 mod idle;
 mod keys;

@@ -32,7 +32,7 @@ fn pull(kept: &mut Kept) -> Vec<String> {
     let mut told = Vec::new();
     loop {
         if let Some(gap) = kept.gap() {
-            kept.gap_told();
+            kept.gap_told(gap);
             told.push(format!("gap {}-{}", gap.first, gap.last));
         }
         let mut out = Vec::new();
