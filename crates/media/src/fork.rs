@@ -242,7 +242,7 @@ impl Fork {
     /// There is something to send: at once, or with what the other track brings in a moment.
     fn offer(&mut self, now: Instant, rings: &Rings, sink: &mut impl Sink) {
         let alone = !self.coalesce.is_zero()
-            && self.tracks.len() > 1
+            && self.shape.frames_for(self.tracks.len()) > 1
             && match &self.kept {
                 Some(kept) => kept.waiting() < 2,
                 None => self.shaper.is_none() && !self.reader.has_both(rings),

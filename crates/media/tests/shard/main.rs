@@ -8,6 +8,7 @@
 
 mod asides;
 mod bridging;
+mod coalescing;
 mod copying;
 mod cut_off;
 mod ending;

@@ -1,8 +1,6 @@
 //! A far server that goes and comes back: what it is sent then, what it is told of, and when it is
 //! dialled.
 
-use std::time::Duration;
-
 use bridgetap_media::{
     Command, EndReason, Failure, ForkDial, ForkEndpoint, ForkId, LegId, MediaEvent, Overflow,
     RemoteClose, Resume, Track,
@@ -339,30 +337,5 @@ fn the_overflow_policies_differ_in_what_gives_way() {
         // With resume what is missing is told, otherwise the times show it.
         let gaps = messages.iter().filter(|m| m["event"] == "gap").count();
         assert_eq!(gaps, usize::from(resume.is_some()), "{overflow:?}");
-    }
-}
-
-#[test]
-fn frames_of_both_tracks_wait_for_each_other_where_they_are_to() {
-    for (coalesce, most) in [(0, 0), (20, 95)] {
-        let mut world = World::with(|config| config.coalesce = ms(coalesce));
-        let leg = world.leg(1, bridgetap_media::Codec::Pcmu);
-        let mut alice = Party::new(leg, bridgetap_media::Codec::Pcmu, 440.0);
-        let fork = world.open_fork(leg, 1, &Track::ALL);
-        let mut pulls = Vec::new();
-        for _ in 0..400 {
-            let before = world.messages(fork).len();
-            world.talk(&mut [&mut alice], Duration::from_millis(5));
-            let new = world.messages(fork).len() - before;
-            pulls.extend((new > 0).then_some(new));
-        }
-        let together = pulls.iter().filter(|&&count| count >= 2).count();
-        assert!(
-            together >= most,
-            "{coalesce}: {together} of {}",
-            pulls.len()
-        );
-        let media = sequences(&world.messages(fork)).len();
-        assert!(media.abs_diff(200) <= 8, "{media}");
     }
 }
