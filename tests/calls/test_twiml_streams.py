@@ -113,3 +113,22 @@ def test_an_update_while_a_stream_is_written_down_leaves_it_alone(tmp_path: Path
             assert stage.notes() == []
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("runs", ["flow", "document"])
+def test_a_caller_who_leaves_while_a_stream_is_written_down_is_no_failure_of_it(tmp_path: Path, runs: str) -> None:
+    async def main() -> None:
+        number = VOICE if runs == "document" else None
+        async with Stage(tmp_path, fork(then="two"), say("two"), number=number).running() as stage:
+            stage.serve("voice", "<Start><Stream name='tap' url='wss://a.test/'/></Start><Say>hello</Say>")
+            stage.records.commit_s = 5.0
+            await stage.call()
+            await stage.settle(1)
+            await stage.hang_up(1)
+            await stage.settle(10)
+            assert [(row.end_reason, row.code) for row in stage.stream_rows()] == [("call-ended", None)]
+            assert stage.fake.sent("fork") == []
+            assert stage.notes() == []
+            assert stage.calls.gauges()["calls_live"] == 0
+
+    run_virtual(main())

@@ -23,6 +23,7 @@ from .stream import Stream
 from .websocket import fork_target, required_url
 
 NOT_IN_PROGRESS = 21220
+NOT_WRITTEN = End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down")
 
 
 class Streams:
@@ -150,10 +151,11 @@ class CallStreams:
             if not stream.is_over:
                 self._forget(stream)
             raise Conflict(f"the stream cannot be written down: {error}", code=STREAM_FAILED) from None
-        except BaseException:
+        except BaseException as error:
             # Cancelled, or the database does not answer: the row may be there, so it gets its end.
             if not stream.is_over:
-                stream.end(End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down"))
+                reason = self._ended_meanwhile(stream) if isinstance(error, asyncio.CancelledError) else None
+                stream.end(End(reason=reason) if reason else NOT_WRITTEN)
             raise
         if stream.is_over:  # the server stopped, and had no patience left
             return named
