@@ -21,13 +21,14 @@ from bridgetap.flow import Definition
 from bridgetap.settings import Settings, open_account
 from bridgetap.widgets import WIDGETS
 
+from .connectors import connectors_of
 from .stream_policy import stream_policy
 
 LEGS_PER_CALL = 2  # caller and callee
 SOCKETS_PER_LEG = 2  # RTP and RTCP
 SOCKETS_OF_THE_SERVER = 128  # SIP connections, HTTP, database, logs, epoll
 SOON = timedelta(days=14)
-_SECRETS = {"password", "auth_token", "ha1", "ha1_sha256", "bearer_token"}
+_SECRETS = {"password", "auth_token", "ha1", "ha1_sha256", "bearer_token", "credentials"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def look_over(settings: Settings, *, file: Path | None, now: datetime) -> Iterat
     yield from _flows(settings)
     yield from _documents(settings)
     yield from _account(settings)
+    yield from _connectors(settings)
     yield from _store(settings)
     yield from _voice(settings)
     yield from _limits(settings, descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -187,6 +189,21 @@ def _account(settings: Settings) -> Iterator[Finding]:
         yield _error(error.place, error.rule)
     if _is_open_to_others(path):
         yield _warning("account.token_file", f"{path} is readable by others: chmod 600")
+
+
+def _connectors(settings: Settings) -> Iterator[Finding]:
+    for index, connector in enumerate(connectors_of(settings)):
+        place = f"connectors[{index}]"
+        for rule in connector.broken:
+            yield _error(place, f"{connector.name}: {rule}")
+        for number, recorder in enumerate(connector.recorders):
+            for note in recorder.notes:
+                yield _warning(f"{place}.recorders[{number}]", note)
+            if recorder.transport == "udp":
+                rule = "is UDP: an INVITE of two tracks is about 4 KB, which few recorders take in one datagram"
+                yield _warning(f"{place}.recorders[{number}]", rule)
+        if connector.header is not None and any(recorder.transport != "tls" for recorder in connector.recorders):
+            yield _warning(f"{place}.credentials", "cross the network in clear: use TLS")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from .account import Account, derive_sid, open_account
 from .base import Section
 from .calls import CallsSettings, StreamsSettings, VoiceSettings, WebhooksSettings
+from .connectors import ConnectorSettings
 from .directory import NumberSettings, TrunkSettings, UserSettings
 from .model import Settings
 from .nearest import tables
@@ -23,6 +24,7 @@ __all__ = [
     "Address",
     "CallsSettings",
     "Codec",
+    "ConnectorSettings",
     "HostPort",
     "HttpSettings",
     "InvalidSettings",

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from .base import Section
 from .calls import CallsSettings, StreamsSettings, VoiceSettings, WebhooksSettings
+from .connectors import ConnectorSettings
 from .directory import NumberSettings, TrunkSettings, UserSettings
 from .nearest import tables, unknown_key
 from .network import HttpSettings, MediaSettings, SipSettings
@@ -38,6 +39,7 @@ class Settings(Section):
     trunks: tuple[TrunkSettings, ...] = ()
     users: tuple[UserSettings, ...] = ()
     stream_options: tuple[StreamOptionsSettings, ...] = ()
+    connectors: tuple[ConnectorSettings, ...] = ()
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Self:

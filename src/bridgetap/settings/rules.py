@@ -18,6 +18,8 @@ def broken_rules(settings: "Settings") -> Iterator[Broken]:
     yield from _repeated("numbers", "number", (entry.number for entry in settings.numbers))
     yield from _repeated("trunks", "name", (entry.name for entry in settings.trunks))
     yield from _repeated("users", "username", (entry.username for entry in settings.users))
+    yield from _repeated("connectors", "name", (entry.name for entry in settings.connectors))
+    yield from _mirrors(settings)
     yield from _ports(settings)
     both = set(settings.streams.allow_networks) & set(settings.streams.deny_networks)
     for network in sorted(both, key=str):
@@ -31,6 +33,16 @@ def _repeated(section: str, key: str, values: Iterable[str]) -> Iterator[Broken]
         seen[value] += 1
         if seen[value] == 2:
             yield (section, index, key), repr(value), "stands there twice"
+
+
+def _mirrors(settings: "Settings") -> Iterator[Broken]:
+    names = {entry.name for entry in settings.connectors}
+    for index, entry in enumerate(settings.connectors):
+        for mirror in entry.mirrors:
+            if mirror == entry.name:
+                yield ("connectors", index, "mirrors"), repr(mirror), "is this connector itself"
+            elif mirror not in names:
+                yield ("connectors", index, "mirrors"), repr(mirror), "no connector has that name"
 
 
 def _ports(settings: "Settings") -> Iterator[Broken]:

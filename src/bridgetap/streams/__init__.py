@@ -6,6 +6,7 @@ says when the far end answered or left; nothing here ever waits for a far end.
 
 from .call_streams import CallStreams, Streams
 from .callbacks import LastWords
+from .connectors import CONNECTOR_INVALID, Connector, Connectors
 from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
@@ -16,8 +17,11 @@ from .ports import StreamRecords
 from .websocket import handshake_headers
 
 __all__ = [
+    "CONNECTOR_INVALID",
     "STREAM_FAILED",
     "CallStreams",
+    "Connector",
+    "Connectors",
     "End",
     "EndReason",
     "Hold",

@@ -1,6 +1,6 @@
-"""Connectors: named recorders that a SIPREC stream goes to (spec/twilio §4.1, spec/siprec)."""
+"""Connectors: named recorders that a SIPREC stream goes to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -8,6 +8,8 @@ from bridgetap.errors import InvalidStream
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.siprec import ParametersAs
 from bridgetap.siprec.recorder_uri import RecorderUri
+
+CONNECTOR_INVALID = 31942
 
 MetadataType: TypeAlias = Literal["standard", "legacy"]
 
@@ -25,7 +27,9 @@ class Connector:
     metadata_type: MetadataType = "standard"
     outbound_first: bool = False  # label 1 is what the party hears, for recorders that want it so
     answer_s: float = 4.0
+    mandatory: bool = False  # a call that should be recorded and is not ends
     mirrors: tuple[str, ...] = ()  # connectors that record at the same time, each for itself
+    broken: tuple[str, ...] = ()  # why it cannot be used
 
 
 class Connectors:
@@ -41,4 +45,14 @@ class Connectors:
             known = ", ".join(sorted(self._connectors)) or "none is configured"
             rule = f"no connector of that name is configured; there are: {known}" if self._connectors else known
             raise InvalidStream("connector", name, rule, code=CONNECTOR_UNKNOWN)
+        if connector.broken:
+            raise InvalidStream("connector", name, "; ".join(connector.broken), code=CONNECTOR_INVALID)
         return connector
+
+    def chains(self, name: str) -> tuple[Connector, ...]:
+        """The connector of that name and its mirrors, each a recording of its own; those of a mirror do not count."""
+        connector = self.find(name)
+        return (connector, *(self.find(mirror) for mirror in connector.mirrors))
+
+    def __iter__(self) -> Iterator[Connector]:
+        return iter(self._connectors.values())

@@ -1,0 +1,56 @@
+"""The `[[connectors]]` of the configuration as what recordings are made by."""
+
+import re
+
+from bridgetap.errors import InvalidInput
+from bridgetap.settings import ConnectorSettings, Settings
+from bridgetap.siprec.parameters import CORE_HEADERS
+from bridgetap.siprec.recorder_uri import RecorderUri, parse_recorder
+from bridgetap.streams import Connector, Connectors
+
+_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")  # RFC 3261 §25.1
+
+
+def connectors_of(settings: Settings) -> Connectors:
+    """All of them; what keeps one from being used stands in it, so that it costs no other its work."""
+    return Connectors({entry.name: _connector(entry) for entry in settings.connectors})
+
+
+def _connector(entry: ConnectorSettings) -> Connector:
+    recorders: list[RecorderUri] = []
+    broken: list[str] = []
+    for number, text in enumerate(entry.recorders):
+        try:
+            uri = parse_recorder(text, place=f"recorders[{number}]", transport=entry.transport, secure=entry.secure)
+        except InvalidInput as error:
+            broken.append(str(error))
+            continue
+        recorders.append(uri)
+        if uri.secure:
+            broken.append(f"recorders[{number}]: secure=true: encrypted audio (SRTP) is not supported yet")
+    header = None
+    if entry.credentials_header is not None and entry.credentials is not None:
+        header = (entry.credentials_header, entry.credentials.get_secret_value())
+        broken += _of_header(*header)
+    return Connector(
+        name=entry.name,
+        recorders=tuple(recorders),
+        header=header,
+        username=entry.username,
+        password="" if entry.password is None else entry.password.get_secret_value(),
+        parameters_as=entry.parameters_as,
+        metadata_type=entry.metadata_content_type,
+        outbound_first=entry.label_order == "outbound-first",
+        answer_s=entry.answer_timeout_s,
+        mandatory=entry.mandatory,
+        mirrors=entry.mirrors,
+        broken=tuple(broken),
+    )
+
+
+def _of_header(name: str, value: str) -> list[str]:
+    if not _TOKEN.fullmatch(name) or name.lower() in CORE_HEADERS:
+        return [f"credentials_header: {name!r}: must be the name of a header that is not SIP's own"]
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        return ["credentials: must be printable ASCII on one line"]
+    return []

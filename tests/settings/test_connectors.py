@@ -1,0 +1,122 @@
+"""`[[connectors]]`: what is refused at the start, what makes one broken, and that secrets stay hidden."""
+
+from pathlib import Path
+
+import pytest
+
+from bridgetap.cli.connectors import connectors_of
+from bridgetap.cli.findings import look_over, utc_now
+from bridgetap.errors import InvalidStream
+from bridgetap.settings import InvalidSettings, Settings
+
+
+def load(folder: Path, text: str) -> Settings:
+    file = folder / "bridgetap.toml"
+    file.write_text(text)
+    return Settings.load(file, {"TOKEN": "s3cret", "PASSWORD": "pa55word"})
+
+
+UDP = "is UDP: an INVITE of two tracks is about 4 KB, which few recorders take in one datagram"
+WHOLE = """
+[[connectors]]
+name = "srs"
+recorders = ["sip:rec@one.example:5060;secure=false&edge=ashburn", "sip:rec@two.example;transport=tls"]
+transport = "udp"
+credentials_header = "X-Auth-Token"
+credentials = "${env:TOKEN}"
+username = "me"
+password = "${env:PASSWORD}"
+parameters_as = "headers"
+metadata_content_type = "legacy"
+label_order = "outbound-first"
+answer_timeout_s = 2.5
+mandatory = true
+mirrors = ["copy"]
+
+[[connectors]]
+name = "copy"
+recorders = ["sip:copy.example"]
+"""
+
+
+def test_an_entry_becomes_what_recordings_are_made_by(tmp_path: Path) -> None:
+    settings = load(tmp_path, WHOLE)
+    srs, copy = connectors_of(settings).chains("srs")
+    assert [str(uri) for uri in srs.recorders] == [
+        "sip:rec@one.example:5060;transport=udp",
+        "sip:rec@two.example;transport=tls",
+    ]
+    assert (srs.header, srs.username, srs.password) == (("X-Auth-Token", "s3cret"), "me", "pa55word")
+    assert (srs.parameters_as, srs.metadata_type, srs.outbound_first) == ("headers", "legacy", True)
+    assert (srs.answer_s, srs.mandatory, srs.mirrors) == (2.5, True, ("copy",))
+    assert [str(uri) for uri in copy.recorders] == ["sip:copy.example;transport=tcp"]
+    assert (copy.parameters_as, copy.metadata_type, copy.outbound_first) == ("both", "standard", False)
+    for shown in (repr(settings), repr(srs)):
+        assert "s3cret" not in shown
+        assert "pa55word" not in shown
+
+
+def test_what_is_passed_over_and_what_travels_in_clear_is_said(tmp_path: Path) -> None:
+    found = [str(finding) for finding in look_over(load(tmp_path, WHOLE), file=None, now=utc_now())]
+    told = [finding for finding in found if "connectors[" in finding]
+    assert told == [
+        "warning: connectors[0].recorders[0]: edge=ashburn means nothing here and is passed over",
+        f"warning: connectors[0].recorders[0]: {UDP}",
+        "warning: connectors[0].credentials: cross the network in clear: use TLS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('recorders = ["https://srs.example"]', "must be sip:USER@HOST:PORT"),
+        ('recorders = ["sip:a.example", "sip:b.example;transport=sctp"]', "must be udp, tcp or tls"),
+        ('recorders = ["sip:a.example;secure=perhaps"]', "must be true or false"),
+        ('recorders = ["sip:a.example;secure=true"]', "SRTP"),
+        ('recorders = ["sip:a.example"]\nsecure = true', "SRTP"),
+        ('recorders = ["sip:a.example"]\ncredentials_header = "Contact"\ncredentials = "x"', "not SIP's own"),
+        ('recorders = ["sip:a.example"]\ncredentials_header = "X A"\ncredentials = "x"', "not SIP's own"),
+        ('recorders = ["sip:a.example"]\ncredentials_header = "X-A"\ncredentials = "s3cret\\nTo: b"', "one line"),
+    ],
+)
+def test_a_broken_connector_is_31942_and_an_error_of_check_and_no_other_suffers(
+    tmp_path: Path, line: str, why: str
+) -> None:
+    text = f'[[connectors]]\nname = "bad"\n{line}\n[[connectors]]\nname = "good"\nrecorders = ["sip:good.example"]\n'
+    settings = load(tmp_path, text)
+    connectors = connectors_of(settings)
+    with pytest.raises(InvalidStream, match=why) as refused:
+        connectors.find("bad")
+    assert refused.value.code == 31942
+    assert "s3cret" not in str(refused.value)
+    assert connectors.find("good").name == "good"
+    errors = [f for f in look_over(settings, file=None, now=utc_now()) if f.error and f.place == "connectors[0]"]
+    assert any(why in error.rule for error in errors)
+
+
+@pytest.mark.parametrize("text", ["", '[[connectors]]\nname = "srs"\nrecorders = ["sip:a.example"]\n'])
+def test_an_unknown_connector_is_31940(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidStream) as refused:
+        connectors_of(load(tmp_path, text)).find("other")
+    assert refused.value.code == 31940
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('name = ""\nrecorders = ["sip:a"]', "connectors[0].name"),
+        ('name = "a"\nrecorders = []', "connectors[0].recorders"),
+        ('name = "a"', "connectors[0].recorders"),
+        ('name = "a"\nrecorders = ["sip:a"]\ncredentials = "x"', "connectors[0].credentials_header"),
+        ('name = "a"\nrecorders = ["sip:a"]\ncredentials_header = "X"', "connectors[0].credentials"),
+        ('name = "a"\nrecorders = ["sip:a"]\nusername = "me"', "connectors[0].password"),
+        ('name = "a"\nrecorders = ["sip:a"]\nmirrors = ["a"]', "connectors[0].mirrors"),
+        ('name = "a"\nrecorders = ["sip:a"]\nmirrors = ["b"]', "connectors[0].mirrors"),
+        ('name = "a"\nrecorders = ["sip:a"]\nparameters_as = "xml"', "connectors[0].parameters_as"),
+        ('name = "a"\nrecorders = ["sip:a"]\n[[connectors]]\nname = "a"\nrecorders = ["sip:b"]', "connectors[1].name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_the_start(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load(tmp_path, f"[[connectors]]\n{text}\n")
+    assert [problem.key for problem in refused.value.problems] == [key]
