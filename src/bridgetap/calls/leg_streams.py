@@ -2,7 +2,7 @@
 
 from bridgetap.errors import Conflict, NotFound
 from bridgetap.ids import CallSid
-from bridgetap.streams import CallStreams, Streams
+from bridgetap.streams import CallAbout, CallStreams, Streams
 
 from .leg_states import Ended, Notice
 from .parties import Parties, Party
@@ -24,10 +24,16 @@ class LegStreams:
         """The streams that carry this party's audio; they end with its leg."""
         found = self._by_sid.get(party.sid)
         if found is None:
-            found = self._by_sid[party.sid] = self._streams.of_call(party.sid, party.leg.rtp)
+            found = self._by_sid[party.sid] = self._streams.of_call(
+                party.sid,
+                party.leg.rtp,
+                about=_about(party),
+                picture=party.picture,
+                unrecorded=party.hang_up,
+            )
             if party.is_over or self._call_is_over:
                 found.end_of_call(drained=self._drained)
-            party.tell_streams = found.tell
+            party.on_news = found.tell
             party.watch(self._heard)
         return found
 
@@ -58,3 +64,18 @@ class LegStreams:
     def _heard(self, party: Party, notice: Notice) -> None:
         if isinstance(notice, Ended):
             self._by_sid[party.sid].end_of_call()
+
+
+def _about(party: Party) -> CallAbout:
+    """A leg as its recorders know it from its start; who joins later is news."""
+    record = party.row.record
+    inwards = record.direction == "inbound"
+    return CallAbout(
+        sid=party.sid,
+        group=record.parent_call_sid or record.sid,
+        direction="inbound" if inwards else "outbound",
+        party=record.from_ if inwards else record.to,
+        party_name=(record.caller_name or "") if inwards else "",
+        dialled=record.to if inwards else record.from_,
+        started_ns=record.answered_ns or record.started_ns or record.created_ns,
+    )

@@ -11,7 +11,7 @@ from bridgetap.engine import Core, Inbox, IncomingCall, LegStats
 from bridgetap.ids import CallSid
 from bridgetap.sdp import Policy, ip_version, parse
 from bridgetap.settings import Codec
-from bridgetap.streams import StreamNews
+from bridgetap.streams import Picture, StreamNews
 
 from .bodies import session_description
 from .ledger import CallEntry, Ledger
@@ -59,7 +59,8 @@ class Party:
         self.user = user
         self.sid = leg.sid
         self.on_referral: Callable[[Party, Referral], None] | None = None
-        self.tell_streams: Callable[[StreamNews], None] = lambda _: None  # its streams, where it has any
+        self.picture = Picture()  # who talks on this leg now
+        self.on_news: Callable[[StreamNews], None] = lambda _: None  # its streams, where it has any
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self.trunk = trunk
         leg.when_closed = self._closed
@@ -83,6 +84,11 @@ class Party:
     @property
     def trunk_may_transfer(self) -> bool:
         return self.trunk is not None and self.trunk.settings.transfer
+
+    def tell_streams(self, news: StreamNews) -> None:
+        """Something happened on the call that recorders and far ends are told of."""
+        self.picture = self.picture.after(news)
+        self.on_news(news)
 
     def watch(self, watcher: Watcher) -> None:
         """Hear what the leg says, after its row was brought up to date."""

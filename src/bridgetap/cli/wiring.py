@@ -41,7 +41,7 @@ from bridgetap.settings import Account, Settings, StreamsSettings, WebhooksSetti
 from bridgetap.signing import sign_form, sign_stream
 from bridgetap.store import CallbackRecord, CallRecord, Store, StreamRecord, open_store
 from bridgetap.streams import LastWords as StreamLastWords
-from bridgetap.streams import StreamParts, Streams
+from bridgetap.streams import RecorderParts, Recorders, RecordingParts, StreamParts, Streams
 from bridgetap.voice import make_client, make_prompts
 from bridgetap.webhooks import (
     CallbackRows,
@@ -55,6 +55,7 @@ from bridgetap.webhooks import (
     make_webhook_client,
 )
 
+from .connectors import connectors_of
 from .core_config import admissions, media_config, sip_config, users
 from .http_server import HttpServer
 from .stream_policy import stream_policy
@@ -121,6 +122,7 @@ async def open_server(
                 tasks.create_task(parts.server.calls.run()),
                 tasks.create_task(parts.server.trunks.run()),
                 tasks.create_task(parts.outbox.run()),
+                tasks.create_task(parts.recorders.run()),
             ]
             serving = tasks.create_task(parts.http.serve(parts.app))
             await parts.http.started()
@@ -145,6 +147,7 @@ class _Parts:
 
     server: RunningServer
     streams: Streams
+    recorders: Recorders
     outbox: Outbox
     http: HttpServer
     app: FastAPI
@@ -209,6 +212,14 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             external=settings.sip.external_address,
             local_networks=settings.sip.local_networks,
         )
+        recorders = Recorders(
+            RecorderParts(
+                connectors=connectors_of(settings),
+                recording=RecordingParts(core=core, addresses=addresses, clock=clock, entropy=secrets.token_bytes),
+                domain=own_host(settings, addresses),
+            )
+        )
+        _tell_broken(recorders)
         streams = Streams(
             StreamParts(
                 core=core,
@@ -221,6 +232,7 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
                 sign=partial(sign_stream, account.auth_token, sign_empty_path=settings.streams.sign_empty_path),
                 account_sid=account.sid,
                 policy=stream_policy(settings, status=status),
+                recorders=recorders,
             )
         )
         exchange = Exchange(
@@ -264,7 +276,16 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             sip_addresses=tuple(core.sip.addresses()),
         )
         app = create_api(calls=calls, store=store, settings=settings, account=account)
-        yield _Parts(server=server, streams=streams, outbox=outbox, http=http, app=app)
+        yield _Parts(server=server, streams=streams, recorders=recorders, outbox=outbox, http=http, app=app)
+
+
+def _tell_broken(recorders: Recorders) -> None:
+    for connector in recorders.parts.connectors:
+        for why in connector.broken:
+            log.error("connector.broken", connector=connector.name, reason=why)
+        for recorder in connector.recorders:
+            for note in recorder.notes:
+                log.warning("connector.note", connector=connector.name, recorder=str(recorder), note=note)
 
 
 def _stream_status(settings: StreamsSettings) -> StatusCallback | None:

@@ -12,13 +12,18 @@ from .messages import STREAM_FAILED
 from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamNews
 from .parts import StreamParts
+from .picture import Picture
 from .policy import StreamPolicy, StreamServer, UrlPattern
 from .ports import StreamRecords
+from .recorded_call import CallAbout
+from .recorders import RecorderParts, Recorders
+from .siprec import RecordingParts
 from .websocket import handshake_headers
 
 __all__ = [
     "CONNECTOR_INVALID",
     "STREAM_FAILED",
+    "CallAbout",
     "CallStreams",
     "Connector",
     "Connectors",
@@ -28,6 +33,10 @@ __all__ = [
     "LastWords",
     "Named",
     "Participant",
+    "Picture",
+    "RecorderParts",
+    "Recorders",
+    "RecordingParts",
     "State",
     "StreamNews",
     "StreamParts",

@@ -10,17 +10,21 @@ from bridgetap.engine import EngineError, LegHandle
 from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Transport
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
-from bridgetap.ids import CallSid, StreamSid, make_sid
+from bridgetap.ids import CallSid, SiprecSid, StreamSid, make_sid
 from bridgetap.store import StoreFull, StoreRefused, StreamRecord
 from bridgetap.webhooks import StatusCallback
 
+from .carrier import Carrier, ForkCarrier
 from .life import End, EndReason, State
 from .messages import STREAM_FAILED
 from .names import Named, Names, StreamRequest
-from .news import StreamNews, body_of, event_of
+from .news import StreamNews
 from .parts import StreamParts
+from .picture import Picture
+from .recorded_call import CallAbout
+from .recorder_carrier import Listener, RecorderCarrier, RecordingOrder
 from .stream import Stream
-from .websocket import fork_target, required_url
+from .websocket import fork_target
 
 NOT_IN_PROGRESS = 21220
 NOT_WRITTEN = End(reason="failed", code=STREAM_FAILED, detail="the stream could not be written down")
@@ -35,9 +39,26 @@ class Streams:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def of_call(self, call_sid: CallSid, leg: LegHandle) -> "CallStreams":
-        """The streams of a call: they carry the audio of that leg."""
-        return CallStreams(parts=self._parts, registry=self, call_sid=call_sid, leg=leg)
+    def of_call(
+        self,
+        call_sid: CallSid,
+        leg: LegHandle,
+        *,
+        about: CallAbout | None = None,
+        picture: Picture | None = None,
+        unrecorded: Callable[[], None] = lambda: None,
+    ) -> "CallStreams":
+        """The streams of a call: they carry the audio of that leg. `about` and `picture` are what recorders are
+        told of it; `unrecorded` ends a call that must be recorded and is not."""
+        return CallStreams(
+            parts=self._parts,
+            registry=self,
+            call_sid=call_sid,
+            leg=leg,
+            about=about or CallAbout(sid=call_sid, group=call_sid),
+            picture=picture or Picture(),
+            unrecorded=unrecorded,
+        )
 
     @property
     def live(self) -> int:
@@ -74,7 +95,20 @@ class _Connection:
 class CallStreams:
     """One call's streams. The last words of some may come after the call's own."""
 
-    def __init__(self, *, parts: StreamParts, registry: Streams, call_sid: CallSid, leg: LegHandle) -> None:
+    def __init__(
+        self,
+        *,
+        parts: StreamParts,
+        registry: Streams,
+        call_sid: CallSid,
+        leg: LegHandle,
+        about: CallAbout,
+        picture: Picture,
+        unrecorded: Callable[[], None],
+    ) -> None:
+        self._about = about
+        self._picture = picture
+        self._unrecorded = unrecorded
         self._parts = parts
         self._registry = registry
         self._call_sid = call_sid
@@ -92,7 +126,13 @@ class CallStreams:
 
         `InvalidStream` or `Conflict` says which rule forbids it, and then nothing was started.
         """
-        return await self._create(request)
+        try:
+            return await self._create(request)
+        except InvalidStream:
+            recorders = self._parts.recorders
+            if recorders is not None and recorders.parts.connectors.is_mandatory(request.connector):
+                self._unrecorded()
+            raise
 
     async def connect(self, request: StreamRequest) -> Named:
         """Create a bidirectional stream, as `start` would: its far end hears the inbound track, and all
@@ -117,29 +157,23 @@ class CallStreams:
         parts = self._parts
         if self._call_is_over:
             raise Conflict("the call is not in progress", code=NOT_IN_PROGRESS)
-        if request.transport == "siprec":
-            rule = "no connector of that name is configured"
-            raise InvalidStream("connector", request.connector, rule, code=CONNECTOR_UNKNOWN)
-        sid = StreamSid(make_sid("MZ", parts.entropy(16)))
-        target = fork_target(
-            request,
-            sid=sid,
-            call_sid=self._call_sid,
-            account_sid=parts.account_sid,
-            policy=parts.policy,
-            sign=parts.sign,
-            bidirectional=bidirectional,
+        prefix = "SR" if request.transport == "siprec" else "MZ"
+        sid = make_sid(prefix, parts.entropy(16))
+        carry = (
+            self._recorders_of(request, SiprecSid(sid))
+            if prefix == "SR"
+            else self._fork_of(request, StreamSid(sid), bidirectional=bidirectional)
         )
-        named = self._names.claim(request, sid, bidirectional=bidirectional)
+        named = self._names.claim(request, StreamSid(sid), bidirectional=bidirectional)
         status = request.status or parts.policy.status
         stream = Stream(
             named=named,
             record=self._new_record(named, request, status),
             parts=parts,
             status=status,
-            events=target.events,
             gone=self._forget,
         )
+        carrier = stream.carrier = carry(stream)
         self._streams[sid] = stream
         if bidirectional:
             stream.over = asyncio.get_running_loop().create_future()
@@ -163,7 +197,7 @@ class CallStreams:
             stream.end(End(reason=reason))
             return named
         try:
-            stream.fork = self._leg.fork(target)
+            carrier.begin()
         except EngineError as error:
             # As when the far end cannot be reached: it was created, and this is its end.
             stream.end(End(reason="failed", code=STREAM_FAILED, detail=str(error)))
@@ -172,10 +206,7 @@ class CallStreams:
             # A bug of ours; but what began ends, whatever happens.
             stream.end(End(reason="failed", code=STREAM_FAILED, detail="the core could not be asked"))
             raise
-        parts.core.hear_fork(stream.fork, stream.hear)
-        self._log.info(
-            "stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=target.endpoints[0].host
-        )
+        self._log.info("stream.created", stream_sid=sid, stream=named.name, tracks=named.tracks, host=carrier.host)
         return named
 
     def stop(self, name: str | None, transport: Transport) -> Named:
@@ -187,13 +218,10 @@ class CallStreams:
     def tell(self, news: StreamNews) -> None:
         """Something happened on the call: every stream that asked for such news and takes audio now
         hears of it, at its place between the audio."""
-        event, body = event_of(news), body_of(news)
+        self._picture = self._picture.after(news)
         for stream in self._streams.values():
-            if stream.fork is not None and event in stream.events:
-                try:
-                    self._leg.tell_fork(stream.fork, event, body)
-                except EngineError as error:
-                    self._log.warning("stream.untold", stream_sid=stream.named.sid, news=event, detail=str(error))
+            if stream.carrier is not None:
+                stream.carrier.tell(news)
 
     def running(self) -> list[Named]:
         """The streams that take audio now, oldest first."""
@@ -204,17 +232,51 @@ class CallStreams:
         it is the server that ended the call."""
         self._call_is_over = True
         self._drained = self._drained or drained
-        if drained:
-            for stream in self._streams.values():
+        for stream in list(self._streams.values()):
+            if drained:
                 stream.drain()
+            if stream.carrier is not None:
+                stream.carrier.call_ended()
 
     # -- below --
+
+    def _fork_of(self, request: StreamRequest, sid: StreamSid, *, bidirectional: bool) -> Callable[[Stream], Carrier]:
+        target = fork_target(
+            request,
+            sid=sid,
+            call_sid=self._call_sid,
+            account_sid=self._parts.account_sid,
+            policy=self._parts.policy,
+            sign=self._parts.sign,
+            bidirectional=bidirectional,
+        )
+        return lambda stream: ForkCarrier(core=self._parts.core, leg=self._leg, target=target, hear=stream.hear)
+
+    def _recorders_of(self, request: StreamRequest, sid: SiprecSid) -> Callable[[Stream], Carrier]:
+        recorders = self._parts.recorders
+        if recorders is None:
+            raise InvalidStream("connector", request.connector, "no connector is configured", code=CONNECTOR_UNKNOWN)
+        order = RecordingOrder(
+            sid=sid,
+            about=self._about,
+            picture=self._picture,
+            leg=self._leg,
+            tracks=request.tracks,
+            parameters=request.parameters,
+            chains=recorders.parts.connectors.chains(request.connector),
+        )
+        order.check()
+        return lambda stream: RecorderCarrier(
+            order,
+            recorders=recorders,
+            listener=Listener(opened=stream.opened, warned=stream.warn, ended=stream.end, unrecorded=self._unrecorded),
+        )
 
     def _stop(self, stream: Stream) -> None:
         stream.stopping()
         self._names.release(stream.named.sid)
-        if stream.fork is not None:
-            self._leg.stop_fork(stream.fork)
+        if stream.carrier is not None:
+            stream.carrier.stop()
 
     def _forget(self, stream: Stream) -> None:
         self._names.release(stream.named.sid)
@@ -235,7 +297,8 @@ class CallStreams:
             call_sid=self._call_sid,
             name=named.name,
             transport=named.transport,
-            url=str(required_url(request).without_query()),  # a query may hold a secret
+            url=str(request.url.without_query()) if request.url is not None else "",  # a query may hold a secret
+            connector=request.connector,
             tracks=named.tracks,
             parameter_names=tuple(name for name, _ in request.parameters),
             callback="" if status is None else self._parts.sealed.close(status),

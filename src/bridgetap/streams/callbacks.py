@@ -1,4 +1,5 @@
-"""What a server is told of a stream's life (spec/twilio §3.5): started once it is connected, and one end."""
+"""What a server is told of a stream's life: started once its far end takes it, and one end. A WebSocket's and a
+recorder's stream are told in the same words, each under its own names (`StreamSid`, `SiprecSid` …)."""
 
 import structlog
 
@@ -8,7 +9,7 @@ from bridgetap.store import CallbackRecord, StreamRecord
 from bridgetap.webhooks import Callback, CallbackRows, StatusCallback, Unreadable
 
 from .life import is_error
-from .messages import message_of
+from .messages import code_of, message_of
 
 log = structlog.get_logger(__name__)
 
@@ -16,17 +17,20 @@ STARTED, ENDED = 0, 1  # their places in the stream's line: an end has the same 
 
 
 def stream_started(stream: StreamRecord, to: StatusCallback, *, at_ns: int) -> Callback:
-    """The far end answered 101."""
-    return _callback(stream, to, STARTED, "stream-started", at_ns)
+    """The far end answered 101, or a recorder 200."""
+    return _callback(stream, to, STARTED, "started", at_ns)
 
 
 def stream_ended(stream: StreamRecord, to: StatusCallback) -> Callback:
-    """The end that stands in the row: `stream-stopped`, or `stream-error` with what went wrong."""
+    """The end that stands in the row: `…-stopped`, or `…-error` with what went wrong."""
     at_ns = stream.ended_ns or stream.updated_ns
-    if not is_error(stream.end_reason or "", stream.close_code or 0):
-        return _callback(stream, to, ENDED, "stream-stopped", at_ns)
+    if not is_error(stream.end_reason or "", stream.close_code or 0, stream.transport):
+        return _callback(stream, to, ENDED, "stopped", at_ns)
     error = message_of(stream.end_reason or "", stream.code or 0, stream.detail)
-    return _callback(stream, to, ENDED, "stream-error", at_ns, ("StreamError", error))
+    if stream.transport == "siprec":
+        code = str(code_of(stream.code or 0))
+        return _callback(stream, to, ENDED, "error", at_ns, ("SiprecError", error), ("SiprecErrorCode", code))
+    return _callback(stream, to, ENDED, "error", at_ns, ("StreamError", error))
 
 
 class LastWords:
@@ -47,9 +51,13 @@ class LastWords:
         return self._rows.row(stream_ended(stream, to))
 
 
+WORDS = {"websocket": "Stream", "siprec": "Siprec"}
+
+
 def _callback(
     stream: StreamRecord, to: StatusCallback, place: int, event: str, at_ns: int, *more: tuple[str, str]
 ) -> Callback:
+    word = WORDS[stream.transport]
     return Callback(
         line=stream.sid,
         place=place,
@@ -57,9 +65,9 @@ def _callback(
         parameters=(
             ("AccountSid", stream.account_sid),
             ("CallSid", stream.call_sid),
-            ("StreamSid", stream.sid),
-            ("StreamName", stream.name),
-            ("StreamEvent", event),
+            (f"{word}Sid", stream.sid),
+            (f"{word}Name", stream.name),
+            (f"{word}Event", f"{word.lower()}-{event}"),
             ("Timestamp", iso8601_nanoseconds(at_ns)),
             *more,
         ),

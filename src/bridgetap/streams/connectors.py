@@ -49,6 +49,10 @@ class Connectors:
             raise InvalidStream("connector", name, "; ".join(connector.broken), code=CONNECTOR_INVALID)
         return connector
 
+    def is_mandatory(self, name: str) -> bool:
+        """Whether a call that this one should record and cannot has to end, even where it is broken."""
+        return name in self._connectors and self._connectors[name].mandatory
+
     def chains(self, name: str) -> tuple[Connector, ...]:
         """The connector of that name and its mirrors, each a recording of its own; those of a mirror do not count."""
         connector = self.find(name)

@@ -88,7 +88,7 @@ class End:
 
     @property
     def is_error(self) -> bool:
-        """Whether it ends as `stream-error`."""
+        """Whether it ends as `stream-error`, where it is a WebSocket."""
         return is_error(self.reason, self.close_code)
 
     @property
@@ -97,7 +97,8 @@ class End:
         return message_of(self.reason, self.code, self.detail) if self.is_error else ""
 
 
-def is_error(reason: str, close_code: int) -> bool:
-    """Everything is one but the clean ends: stopped, over with the call or the server, closed with 1000."""
-    clean_close = reason == "remote-closed" and close_code == NORMAL_CLOSURE
+def is_error(reason: str, close_code: int, transport: str = "websocket") -> bool:
+    """Everything is one but the clean ends: stopped, over with the call or the server, closed with 1000, a
+    recorder's goodbye."""
+    clean_close = reason == "remote-closed" and (close_code == NORMAL_CLOSURE or transport == "siprec")
     return reason in ("failed", "crashed", "remote-closed") and not clean_close

@@ -1,6 +1,7 @@
 """What an end is called, for the notification log and for who is called back."""
 
 STREAM_FAILED = 31900
+FAILED_AT_RECORDER = 31902
 
 MESSAGES = {  # spec/twilio §3.6
     31900: "the stream failed",
@@ -12,6 +13,7 @@ MESSAGES = {  # spec/twilio §3.6
     31920: "the server answered the handshake with something other than 101",
     31921: "the server closed the socket",
     31924: "the server broke the WebSocket protocol",
+    32106: "the recorder refuses our credentials",
 }
 
 

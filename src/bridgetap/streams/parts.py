@@ -10,6 +10,7 @@ from bridgetap.webhooks import CallbackSender, Notifier, Sealed
 
 from .policy import StreamPolicy
 from .ports import StreamRecords
+from .recorders import Recorders
 from .websocket import Sign
 
 
@@ -27,3 +28,4 @@ class StreamParts:
     sign: Sign
     account_sid: AccountSid
     policy: StreamPolicy
+    recorders: Recorders | None = None  # None: there is no connector

@@ -69,10 +69,11 @@ class RecorderDialog:
         """Let audio out, or hold all of it back."""
         self._lines.flow(flows=flows)
 
-    def part(self) -> None:
-        """Send nothing more, then say goodbye."""
-        self._lines.close()
+    def part(self) -> int:
+        """Send nothing more, then say goodbye. Returns how many packets were sent."""
+        sent = self._lines.close()
         self._sip.hang_up(self.id)
+        return sent
 
     # -- what the recorder says --
 

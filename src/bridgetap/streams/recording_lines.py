@@ -73,13 +73,18 @@ class RecordingLines:
         self._flows = flows
         self._apply()
 
-    def close(self) -> None:
-        """Send nothing more; each line's RTCP says goodbye."""
+    def close(self) -> int:
+        """Send nothing more; each line's RTCP says goodbye. Returns how many packets were sent, as far as the
+        core has counted."""
+        sent = 0
         for line in self._lines:
+            if (stats := line.leg.stats()) is not None:
+                sent += stats.packets_sent
             if line.copies:
                 self._source.end_copy(line.leg)
             line.leg.close()
         self._lines = []
+        return sent
 
     def _apply(self) -> None:
         for line in self._lines:

@@ -103,6 +103,7 @@ class SiprecRecording:
         self._inbox: Inbox[News] = Inbox()
         self._dialog: RecorderDialog | None = None
         self._over = False
+        self.packets_sent = 0  # to the recorders it has parted from
         self._log = structlog.get_logger(__name__).bind(
             call_sid=call.facts.call_sid, siprec_sid=self._name, connector=connector.name
         )
@@ -256,7 +257,7 @@ class SiprecRecording:
     def _part(self) -> None:
         dialog, self._dialog = self._dialog, None
         if dialog is not None:
-            dialog.part()
+            self.packets_sent += dialog.part()
 
     # -- what the recorder says --
 

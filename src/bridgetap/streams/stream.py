@@ -9,19 +9,18 @@ import structlog
 from bridgetap.engine import (
     ForkEnded,
     ForkEvent,
-    ForkId,
     ForkLagging,
     ForkOpened,
     ForkReconnecting,
     ForkResumed,
     ForkWarned,
 )
-from bridgetap.flow.stream_options import StreamEvent
 from bridgetap.store import Level, StreamRecord
 from bridgetap.webhooks import StatusCallback
 
 from .callbacks import stream_ended, stream_started
-from .life import End, State, Step, advance
+from .carrier import Carrier
+from .life import End, State, Step, advance, is_error
 from .messages import code_of, warning_of, words_of
 from .names import Named
 from .parts import StreamParts
@@ -39,15 +38,13 @@ class Stream:
         record: StreamRecord,
         parts: StreamParts,
         status: StatusCallback | None,
-        events: tuple[StreamEvent, ...],
         gone: Callable[["Stream"], None],
     ) -> None:
-        """`events` are those its far end asked for; `gone` hears of its end first."""
+        """`gone` hears of its end first."""
         self.named = named
         self.record = record
-        self.events = events
         self.state = State.CREATED
-        self.fork: ForkId | None = None  # None until its row is committed and the core has it
+        self.carrier: Carrier | None = None  # begun once its row is committed
         self.over: asyncio.Future[End] | None = None  # of a bidirectional one: somebody waits for its end
         self._parts = parts
         self._status = status
@@ -75,14 +72,7 @@ class Stream:
         """What the core says."""
         match event:
             case ForkOpened():
-                self.state = advance(self.state, Step.OPENED)
-                self._reconnecting = False
-                now = self._parts.clock.now_ns()
-                opened = replace(self.record, opened_ns=now, updated_ns=now, connect_ms=event.connect_ms)
-                if self._status is not None:
-                    self._parts.callbacks.put(stream_started(opened, self._status, at_ns=now))
-                self._save(opened)
-                self._log.info("stream.open", connect_ms=round(event.connect_ms, 1))
+                self.opened(event.connect_ms)
             case ForkReconnecting():
                 self._lost(event)
             case ForkResumed():
@@ -92,7 +82,23 @@ class Stream:
             case ForkWarned():
                 self._warned(event)
             case ForkEnded():
-                self.end(_end_of(event, drained=self._drained))
+                self.end(_end_of(event))
+
+    def opened(self, connect_ms: float) -> None:
+        """The far end takes it."""
+        self.state = advance(self.state, Step.OPENED)
+        self._reconnecting = False
+        now = self._parts.clock.now_ns()
+        opened = replace(self.record, opened_ns=now, updated_ns=now, connect_ms=connect_ms)
+        if self._status is not None:
+            self._parts.callbacks.put(stream_started(opened, self._status, at_ns=now))
+        self._save(opened)
+        self._log.info("stream.open", connect_ms=round(connect_ms, 1))
+
+    def warn(self, code: int, detail: str) -> None:
+        """Not all is well with its far end, and it goes on."""
+        self._log.warning("stream.warned", code=code, detail=detail)
+        self._notify("warning", code, detail)
 
     def _lost(self, event: ForkReconnecting) -> None:
         self.state = advance(self.state, Step.LOST)
@@ -141,9 +147,11 @@ class Stream:
     def end(self, end: End) -> None:
         """The one end."""
         self.state = advance(self.state, Step.ENDED)
-        if self.fork is not None:
-            self._parts.core.drop_fork(self.fork)
+        if self.carrier is not None:
+            self.carrier.drop()
         self._gone(self)
+        if self._drained and end.reason == "call-ended":
+            end = replace(end, reason="drained")
         now = self._parts.clock.now_ns()
         ended = replace(
             self.record,
@@ -179,7 +187,7 @@ class Stream:
             ms_missing=end.ms_missing,
             ms_played=end.ms_played,
         )
-        if end.is_error:
+        if is_error(end.reason, end.close_code, self.record.transport):
             self._notify("error", code_of(end.code), words_of(end.code, end.detail))
         if self.over is not None:
             self.over.set_result(end)
@@ -198,10 +206,9 @@ class Stream:
         )
 
 
-def _end_of(event: ForkEnded, *, drained: bool) -> End:
-    drained = drained and event.reason == "call-ended"
+def _end_of(event: ForkEnded) -> End:
     return End(
-        reason="drained" if drained else event.reason,
+        reason=event.reason,
         code=event.code,
         detail=event.detail,
         close_code=event.close_code,
