@@ -12,6 +12,7 @@ from bridgetap.api import EndStatus, create_api
 from bridgetap.calls import CallChange, NewCall
 from bridgetap.clock import VirtualClock
 from bridgetap.errors import Conflict, InvalidInput, NotFound
+from bridgetap.flow.effects import Transport
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
 from bridgetap.settings import Account, Settings
 from bridgetap.store import CallRecord, Store, StreamRecord, open_store
@@ -31,6 +32,7 @@ class PretendCalls:
         self.changed: list[tuple[CallSid, CallChange]] = []
         self.started: list[tuple[StreamRequest, list[str]]] = []
         self.running: dict[str, Named] = {}
+        self.paused: set[str] = set()
         self.refusal: Exception | None = None  # what every stream is refused with
         self.figures = {"calls_live": 2.0, "calls_answered_total": 7.0}
 
@@ -60,7 +62,8 @@ class PretendCalls:
 
     async def start_stream(self, call: CallRecord, request: StreamRequest, *, remarks: Sequence[str] = ()) -> Named:
         self.refuse()
-        sid = StreamSid(make_sid("MZ", (len(self.started) + 1).to_bytes(16)))
+        prefix = "SR" if request.transport == "siprec" else "MZ"
+        sid = StreamSid(make_sid(prefix, (len(self.started) + 1).to_bytes(16)))
         named = Named(sid=sid, name=request.name or sid, transport=request.transport, tracks=request.tracks)
         self.started.append((request, list(remarks)))
         self.running[sid] = named
@@ -70,8 +73,9 @@ class PretendCalls:
             account_sid=ACCOUNT.sid,
             call_sid=call.sid,
             name=named.name,
-            transport="websocket",
-            url=str(request.url),
+            transport=request.transport,
+            url=str(request.url) if request.url is not None else "",
+            connector=request.connector,
             tracks=request.tracks,
             parameter_names=tuple(name for name, _ in request.parameters),
             created_ns=now,
@@ -80,11 +84,22 @@ class PretendCalls:
         await self.store.commit_now(record)
         return named
 
-    def stop_stream(self, call: CallRecord, name: str) -> Named:
+    def stop_stream(self, call: CallRecord, name: str, transport: Transport) -> Named:
+        return self.running.pop(self._find(name, transport).sid)
+
+    def pause_recording(self, call: CallRecord, name: str, *, paused: bool) -> Named:
+        named = self._find(name, "siprec")
+        (self.paused.add if paused else self.paused.discard)(named.sid)
+        return named
+
+    def paused_recordings(self, call: CallRecord) -> frozenset[str]:
+        return frozenset(self.paused)
+
+    def _find(self, name: str, transport: Transport) -> Named:
         self.refuse()
         for named in self.running.values():
-            if name in (named.sid, named.name):
-                return self.running.pop(named.sid)
+            if name in (named.sid, named.name) and named.transport == transport:
+                return named
         raise NotFound("stream", name)
 
     def running_streams(self, call: CallRecord) -> frozenset[str]:

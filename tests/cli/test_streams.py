@@ -23,6 +23,21 @@ ROW = {
     "ms_sent": 2000,
 }
 
+LATER = "Thu, 01 Jan 2026 00:00:01 +0000"
+SIPREC = STREAMS.removesuffix("Streams") + "Siprec"
+RECORDING = {
+    "sid": "SR" + "3" * 32,
+    "status": "paused",
+    "name": "rec",
+    "tracks": ["inbound"],
+    "url": "",
+    "connector": "my_srs",
+    "date_created": LATER,
+    "end_reason": None,
+    "error_code": None,
+    "ms_sent": 0,
+}
+
 
 def run(pretend: Pretend, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setenv("BRIDGETAP_URL", pretend.url)
@@ -111,11 +126,59 @@ def test_streams_are_listed_line_by_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    server.says({"streams": [ROW]})
+    server.says({"streams": [ROW], "siprec": [RECORDING]})
     assert run(server, monkeypatch, "list", CALL) == 0
     when = "Thu, 01 Jan 2026 00:00:00 +0000"
     line = [STREAM, "stopped", "?[31mtap", "inbound+outbound", URL, when, "stopped", "", "2000"]
-    assert capsys.readouterr().out == "\t".join(line) + "\n"
+    recording = [RECORDING["sid"], "paused", "rec", "inbound", "my_srs", LATER, "", "", "0"]
+    assert capsys.readouterr().out == "\t".join(map(str, recording)) + "\n" + "\t".join(line) + "\n"
     assert run(server, monkeypatch, "list", CALL, "--json", "--limit", "7") == 0
-    assert json.loads(capsys.readouterr().out) == ROW
-    assert server.asked[1]["PageSize"] == "7"
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [RECORDING, ROW]
+    assert [(asked["path"], asked["PageSize"]) for asked in server.asked[2:]] == [
+        (f"{STREAMS}.json", "7"),
+        (f"{SIPREC}.json", "7"),
+    ]
+
+
+def test_a_recording_is_started_at_a_connector(
+    server: Pretend,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.says({"sid": RECORDING["sid"], "status": "in-progress"})
+    assert run(server, monkeypatch, "start", CALL, "--connector", "my_srs", "--name", "rec") == 0
+    assert capsys.readouterr().out == f"{RECORDING['sid']}\n"
+    (asked,) = server.asked
+    assert (asked["path"], asked["ConnectorName"], asked["Name"]) == (f"{SIPREC}.json", "my_srs", "rec")
+
+
+@pytest.mark.parametrize("words", [(), (URL, "--connector", "my_srs")])
+def test_a_stream_goes_to_a_server_or_to_recorders(
+    server: Pretend,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    assert run(server, monkeypatch, "start", CALL, *words) == 2
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(("word", "status"), [("pause", "paused"), ("resume", "in-progress"), ("stop", "stopped")])
+def test_a_recording_is_paused_resumed_and_stopped(
+    server: Pretend,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    word: str,
+    status: str,
+) -> None:
+    server.says({"sid": RECORDING["sid"], "status": status})
+    assert run(server, monkeypatch, word, CALL, str(RECORDING["sid"])) == 0
+    (asked,) = server.asked
+    assert (asked["path"], asked["Status"]) == (f"{SIPREC}/{RECORDING['sid']}.json", status)
+
+
+def test_a_name_may_be_a_streams_or_a_recordings(
+    server: Pretend,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.says({"code": 20404, "message": "The requested resource was not found"}, status=404)
+    assert run(server, monkeypatch, "stop", CALL, "rec") == 1
+    assert [asked["path"] for asked in server.asked] == [f"{STREAMS}/rec.json", f"{SIPREC}/rec.json"]

@@ -13,7 +13,7 @@ from .auth import require_account
 from .calls import call_routes
 from .health import Metrics, health_routes
 from .service import CallsService
-from .streams import stream_routes
+from .streams import SIPREC, STREAMS, stream_routes
 
 
 def create_api(*, calls: CallsService, store: Store, settings: Settings, account: Account) -> FastAPI:
@@ -36,5 +36,7 @@ def create_api(*, calls: CallsService, store: Store, settings: Settings, account
         )
     )
     app.include_router(call_routes(calls=calls, store=store, settings=settings), dependencies=[Depends(guard)])
-    app.include_router(stream_routes(calls=calls, store=store, settings=settings), dependencies=[Depends(guard)])
+    for kind in (STREAMS, SIPREC):
+        routes = stream_routes(calls=calls, store=store, settings=settings, kind=kind)
+        app.include_router(routes, dependencies=[Depends(guard)])
     return app

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from bridgetap.calls import CallChange, NewCall
+from bridgetap.flow.effects import Transport
 from bridgetap.ids import CallSid
 from bridgetap.store import CallRecord
 from bridgetap.streams import Named, StreamRequest
@@ -44,8 +45,16 @@ class CallsService(Protocol):
         """
         ...
 
-    def stop_stream(self, call: CallRecord, name: str) -> Named:
-        """Take no further audio for a stream, by name or SID. Raises `NotFound`, or `Conflict` (21220)."""
+    def stop_stream(self, call: CallRecord, name: str, transport: Transport) -> Named:
+        """Take no further audio for a stream of that type, by name or SID. Raises `NotFound`, or `Conflict` (21220)."""
+        ...
+
+    def pause_recording(self, call: CallRecord, name: str, *, paused: bool) -> Named:
+        """Send recorders nothing, or again. Raises as `stop_stream` does."""
+        ...
+
+    def paused_recordings(self, call: CallRecord) -> frozenset[str]:
+        """The SIDs of those that are paused."""
         ...
 
     def running_streams(self, call: CallRecord) -> frozenset[str]:

@@ -1,9 +1,9 @@
-"""A stream as a client asks for it: `Url`, `Name`, `Track`, `Parameter1.Name` … (spec/twilio §5.2)."""
+"""A stream as a client asks for it: `Url` or `ConnectorName`, `Name`, `Track`, `Parameter1.Name` …"""
 
 import re
 from dataclasses import dataclass
 
-from bridgetap.flow.effects import StartStream
+from bridgetap.flow.effects import StartStream, Transport
 from bridgetap.flow.stream_options import FORM_NAMES, from_form
 from bridgetap.flow.stream_rules import Parameter, Places, StreamFields, judge
 from bridgetap.streams import StreamRequest
@@ -13,7 +13,7 @@ from .errors import invalid
 from .form import Parameters
 
 MOST_PARAMETERS = 99
-PLACES = Places(url="Url", track="Track")
+PLACES = Places(url="Url", connector="ConnectorName", track="Track")
 
 _PARAMETER = re.compile(r"Parameter([1-9][0-9]{0,3})\.(Name|Value)")
 
@@ -26,14 +26,16 @@ class StreamForm:
     remarks: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, form: Parameters, *, allow_query: bool) -> "StreamForm":
+    def read(cls, form: Parameters, *, transport: Transport, allow_query: bool) -> "StreamForm":
         """By the rules that hold for widget and TwiML too; the first that is broken is raised."""
-        url = form.text("Url")
+        url = form.text("Url") if transport == "websocket" else ""
         if url is None:
             raise invalid("Url", "required")
         status = read_status_callback(form)
         fields = StreamFields(
             name=form.text("Name") or "",
+            transport=transport,
+            connector=(form.text("ConnectorName") or "") if transport == "siprec" else "",
             url=url.strip(),
             track=form.text("Track") or "",
             parameters=_parameters(form),
@@ -49,6 +51,7 @@ class StreamForm:
             transport=start.transport,
             name=start.name,
             url=start.url,
+            connector=start.connector,
             tracks=start.tracks,
             parameters=start.parameters,
             options=start.options,

@@ -7,11 +7,13 @@ from bridgetap.store import StreamRecord
 
 from .call_view import API_VERSION
 
-StreamStatus: TypeAlias = Literal["in-progress", "stopped"]
+StreamStatus: TypeAlias = Literal["in-progress", "paused", "stopped"]  # paused: ours, and of recordings alone
+COLLECTIONS = {"websocket": "Streams", "siprec": "Siprec"}
 
 
 def stream_view(stream: StreamRecord, status: StreamStatus) -> dict[str, Any]:
     """What Twilio answers: these seven members and no other."""
+    path = streams_path(stream.account_sid, stream.call_sid, COLLECTIONS[stream.transport])
     return {
         "sid": stream.sid,
         "account_sid": stream.account_sid,
@@ -19,7 +21,7 @@ def stream_view(stream: StreamRecord, status: StreamStatus) -> dict[str, Any]:
         "name": None if stream.name == stream.sid else stream.name,
         "status": status,
         "date_updated": rfc2822(stream.updated_ns),
-        "uri": f"{streams_path(stream.account_sid, stream.call_sid)}/{stream.sid}.json",
+        "uri": f"{path}/{stream.sid}.json",
     }
 
 
@@ -33,6 +35,7 @@ def detailed_view(stream: StreamRecord, status: StreamStatus) -> dict[str, Any]:
         "date_ended": None if stream.ended_ns is None else rfc2822(stream.ended_ns),
         "transport": stream.transport,
         "url": stream.url,
+        "connector": stream.connector,
         "tracks": list(stream.tracks),
         "parameter_names": list(stream.parameter_names),
         "connect_ms": stream.connect_ms,
@@ -48,5 +51,5 @@ def detailed_view(stream: StreamRecord, status: StreamStatus) -> dict[str, Any]:
     }
 
 
-def streams_path(account_sid: str, call_sid: str) -> str:
-    return f"/{API_VERSION}/Accounts/{account_sid}/Calls/{call_sid}/Streams"
+def streams_path(account_sid: str, call_sid: str, collection: str) -> str:
+    return f"/{API_VERSION}/Accounts/{account_sid}/Calls/{call_sid}/{collection}"

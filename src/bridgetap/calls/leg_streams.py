@@ -55,6 +55,11 @@ class LegStreams:
         found = self._by_sid.get(sid)
         return frozenset(named.sid for named in found.running()) if found is not None else frozenset()
 
+    def paused(self, sid: CallSid) -> frozenset[str]:
+        """The SIDs of a leg's recordings that are paused."""
+        found = self._by_sid.get(sid)
+        return found.paused() if found is not None else frozenset()
+
     def end_of_call(self, *, drained: bool = False) -> None:
         """No further stream starts on any leg, whether it had one or not."""
         self._call_is_over, self._drained = True, self._drained or drained

@@ -12,6 +12,7 @@ import structlog
 
 from bridgetap.engine import EngineError, IncomingCall, SipNotice
 from bridgetap.errors import BridgetapError, Conflict, InvalidInput, InvalidSdp, NotFound
+from bridgetap.flow.effects import Transport
 from bridgetap.ids import CallSid
 from bridgetap.store import CallRecord, StoreError, StoreFull, StoreRefused
 from bridgetap.streams import Named, StreamRequest
@@ -158,14 +159,23 @@ class Calls:
             )
         return named
 
-    def stop_stream(self, call: CallRecord, name: str) -> Named:
-        """By name or SID, whichever door it came through; `NotFound` where none of that name runs."""
-        return self._call_of(call).streams.of_call(call.sid).stop(name, "websocket")
+    def stop_stream(self, call: CallRecord, name: str, transport: Transport) -> Named:
+        """By name or SID, whichever door it came through; `NotFound` where none of that name and type runs."""
+        return self._call_of(call).streams.of_call(call.sid).stop(name, transport)
+
+    def pause_recording(self, call: CallRecord, name: str, *, paused: bool) -> Named:
+        """Let recorders hear nothing, or again; `NotFound` where no stream of that name goes to any."""
+        return self._call_of(call).streams.of_call(call.sid).pause(name, paused=paused)
 
     def running_streams(self, call: CallRecord) -> frozenset[str]:
         """The SIDs of the streams that take audio of this leg now."""
         live = self._live.get(call.parent_call_sid or call.sid)
         return live.streams.running(call.sid) if live is not None else frozenset()
+
+    def paused_recordings(self, call: CallRecord) -> frozenset[str]:
+        """The SIDs of those that are paused."""
+        live = self._live.get(call.parent_call_sid or call.sid)
+        return live.streams.paused(call.sid) if live is not None else frozenset()
 
     async def drain(self) -> None:
         """Refuse new calls, let live ones end, hang up what is left at the deadline."""

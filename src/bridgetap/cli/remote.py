@@ -26,6 +26,10 @@ class ServerRefused(ServerError):
 
     exit_code = 1
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -86,7 +90,7 @@ class Server:
         if not isinstance(body, dict):
             raise ServerError(f"{self.url}: answered {response.status_code} and no JSON object; is it a Bridgetap?")
         if not response.is_success:
-            raise ServerRefused(_refusal(self.url, response.status_code, body))
+            raise ServerRefused(_refusal(self.url, response.status_code, body), response.status_code)
         if member not in body:
             raise ServerError(f"{self.url}: answered {response.status_code} without {member!r}; is it a Bridgetap?")
         return body

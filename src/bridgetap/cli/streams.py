@@ -1,7 +1,10 @@
-"""`bridgetap stream start`, `stop` and `list`: the streams of a live call, on a running server."""
+"""`bridgetap stream start`, `stop`, `pause`, `resume` and `list`: the streams of a live call, on a running server."""
 
 import json
 import sys
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,10 +16,12 @@ from rich.text import Text
 from bridgetap.flow.stream_options import NAMES, pascal
 
 from .config import ConfigOption
-from .remote import Server
+from .remote import Server, ServerRefused
 
 MOST = 1000
-COLUMNS = ("sid", "status", "name", "tracks", "url", "date_created", "end_reason", "error_code", "ms_sent")
+COLUMNS = ("sid", "status", "name", "tracks", "to", "date_created", "end_reason", "error_code", "ms_sent")
+COLLECTIONS = ("Streams", "Siprec")
+NOT_FOUND = 404
 
 Call = Annotated[str, typer.Argument(metavar="CALL", help="The call's SID, CA…: a caller's, or a dialled party's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the stream as JSON.")]
@@ -24,7 +29,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the stream as JSON."
 
 def start(
     call: Call,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where the audio goes: wss://…")],
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="Where the audio goes: wss://…; absent with --connector.")
+    ] = None,
+    connector: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Record it at the recorders of that connector (SIPREC).")
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What it is stopped by; absent: its SID. Unique on the call.")
     ] = None,
@@ -33,7 +43,7 @@ def start(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("--parameter", metavar="KEY=VALUE", help="Arrives in start.customParameters; may be repeated."),
+        typer.Option("--parameter", metavar="KEY=VALUE", help="A custom parameter; may be repeated."),
     ] = None,
     options: Annotated[
         list[str] | None,
@@ -46,7 +56,7 @@ def start(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fork the audio of a live call to a wss:// server.
+    """Fork the audio of a live call to a wss:// server, or to recorders.
 
     The server is found by --config, else by BRIDGETAP_URL
     (https://AC…:TOKEN@host), else by bridgetap.toml in this folder.
@@ -61,6 +71,7 @@ def start(
           --parameter tenant=42
       bridgetap stream start CA… wss://media.example.com/in --track both_tracks \\
           --option channels=stereo --option format=l16-16000
+      bridgetap stream start CA… --connector my_srs --track both_tracks
 
     \b
     Exit codes
@@ -68,8 +79,11 @@ def start(
       1  the server refused: the name is taken, too many tracks, the call is over
       2  wrong use, or the server was not reached
     """
+    if (url is None) == (connector is None):
+        raise typer.BadParameter("give a URL or --connector, one of the two", param_hint="URL")
     given = (
         ("Url", url),
+        ("ConnectorName", connector),
         ("Name", name),
         ("Track", track),
         ("StatusCallback", status_callback),
@@ -84,13 +98,14 @@ def start(
         if key not in NAMES:
             raise typer.BadParameter(f"{key!r}: must be one of {', '.join(NAMES)}", param_hint="--option")
         form[pascal(key)] = value
-    made = Server.find(config).post(f"Calls/{quote(call, safe='')}/Streams.json", form, member="sid")
+    collection = "Streams" if connector is None else "Siprec"
+    made = Server.find(config).post(f"Calls/{quote(call, safe='')}/{collection}.json", form, member="sid")
     typer.echo(json.dumps(made) if as_json else made["sid"])
 
 
 def stop(
     call: Call,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The stream's name or its SID, MZ….")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The stream's name or its SID, MZ… or SR….")],
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -109,9 +124,51 @@ def stop(
       1  the server refused: no such stream runs on the call
       2  wrong use, or the server was not reached
     """
-    path = f"Calls/{quote(call, safe='')}/Streams/{quote(name, safe='')}.json"
-    stopped = Server.find(config).post(path, {"Status": "stopped"}, member="sid")
+    server, stopping = Server.find(config), {"Status": "stopped"}
+    first, second = tuple(reversed(COLLECTIONS)) if name.startswith("SR") else COLLECTIONS
+    try:
+        stopped = server.post(_path(call, first, name), stopping, member="sid")
+    except ServerRefused as refused:
+        if refused.status != NOT_FOUND:
+            raise
+        stopped = server.post(_path(call, second, name), stopping, member="sid")
     typer.echo(json.dumps(stopped) if as_json else stopped["sid"])
+
+
+def pause(
+    call: Call,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The recording's name or its SID, SR….")],
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the recorders of a SIPREC stream hear nothing, until `stream resume`.
+
+    What is said meanwhile reaches no recorder; the call hears no difference.
+
+    \b
+    Exit codes
+      0  paused
+      1  the server refused: no such recording runs on the call
+      2  wrong use, or the server was not reached
+    """
+    _set(call, name, "paused", config, as_json=as_json)
+
+
+def resume(
+    call: Call,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The recording's name or its SID, SR….")],
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a SIPREC stream that was paused.
+
+    \b
+    Exit codes
+      0  recorded again
+      1  the server refused: no such recording runs on the call
+      2  wrong use, or the server was not reached
+    """
+    _set(call, name, "in-progress", config, as_json=as_json)
 
 
 def list_streams(
@@ -124,7 +181,8 @@ def list_streams(
 
     The server is found as `bridgetap stream start` finds it. On a terminal
     this is a table; into a pipe go tab-separated lines: SID, status, name,
-    tracks, URL, created, reason of the end, error code, milliseconds sent.
+    tracks, URL or connector, created, reason of the end, error code,
+    milliseconds sent.
 
     \b
     Exit codes
@@ -132,16 +190,35 @@ def list_streams(
       1  the server refused: no such call
       2  wrong use, or the server was not reached
     """
-    path = f"Calls/{quote(call, safe='')}/Streams.json"
-    found = Server.find(config).get(path, {"PageSize": str(limit)}, member="streams")["streams"]
+    server, path = Server.find(config), f"Calls/{quote(call, safe='')}"
+    found: list[dict[str, Any]] = []
+    for collection in COLLECTIONS:
+        member = collection.lower()
+        page = server.get(f"{path}/{collection}.json", {"PageSize": str(limit)}, member=member)[member]
+        found += [{**stream, "to": stream.get("url") or stream.get("connector")} for stream in page]
+    found = sorted(found, key=_created, reverse=True)[:limit]
     if as_json:
         for stream in found:
-            typer.echo(json.dumps(stream))
+            typer.echo(json.dumps({key: value for key, value in stream.items() if key != "to"}))
     elif sys.stdout.isatty():
         _show(found)
     else:
         for stream in found:
             typer.echo("\t".join(_printable(stream.get(column)) for column in COLUMNS))
+
+
+def _set(call: str, name: str, status: str, config: Path | None, *, as_json: bool) -> None:
+    changed = Server.find(config).post(_path(call, "Siprec", name), {"Status": status}, member="sid")
+    typer.echo(json.dumps(changed) if as_json else changed["sid"])
+
+
+def _path(call: str, collection: str, name: str) -> str:
+    return f"Calls/{quote(call, safe='')}/{collection}/{quote(name, safe='')}.json"
+
+
+def _created(stream: dict[str, Any]) -> datetime:
+    """The sort is stable: of those of one second, the order of the server stays."""
+    return parsedate_to_datetime(str(stream.get("date_created")))
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

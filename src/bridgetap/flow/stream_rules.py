@@ -119,6 +119,10 @@ class _Judge:
         url = self._url(fields.url) if transport == "websocket" and fields.transport is not None else None
         if transport == "siprec" and fields.connector == "":
             self._problem(self.places.connector, "", "siprec needs the name of a connector", CONNECTOR_UNKNOWN)
+        if transport == "siprec":
+            for option in fields.options:
+                if option.value != "":
+                    self._problem(option.place, option.name, "is an option of websocket streams")
         if options is not None and options.channels != "separate" and fields.track is not None and len(tracks) == 1:
             place = next(option.place for option in fields.options if option.name == "channels")
             self._problem(place, options.channels, "needs both tracks", TRACK_INVALID)

@@ -100,12 +100,15 @@ class Streams(Reader[StreamRecord]):
         table = STREAMS.table
         return await self.select(table.select().where(table.c.call_sid == call).order_by(table.c.created_ns))
 
-    async def page_of_call(self, call: CallSid, cut: Cut) -> Page[StreamRecord]:
-        """A call's streams, newest first."""
-        return await self.page(STREAMS.table.select().where(STREAMS.table.c.call_sid == call), cut)
-
-    async def named(self, call: CallSid, name: str) -> StreamRecord | None:
-        """A call's stream by its SID, or the newest of that name."""
+    async def page_of_call(self, call: CallSid, cut: Cut, *, transport: StreamTransport) -> Page[StreamRecord]:
+        """A call's streams of that type, newest first."""
         table = STREAMS.table
-        found = table.select().where(table.c.call_sid == call, or_(table.c.sid == name, table.c.name == name))
+        return await self.page(table.select().where(table.c.call_sid == call, table.c.transport == transport), cut)
+
+    async def named(self, call: CallSid, name: str, *, transport: StreamTransport) -> StreamRecord | None:
+        """A call's stream of that type by its SID, or the newest of that name."""
+        table = STREAMS.table
+        found = table.select().where(
+            table.c.call_sid == call, table.c.transport == transport, or_(table.c.sid == name, table.c.name == name)
+        )
         return await self.one(found.order_by(table.c.created_ns.desc(), table.c.sid.desc()).limit(1))

@@ -215,6 +215,20 @@ class CallStreams:
         self._stop(self._streams[named.sid])
         return named
 
+    def pause(self, name: str, *, paused: bool) -> Named:
+        """Let the recorders of that stream hear nothing, or again. What is said meanwhile reaches none."""
+        named = self._names.find(name, "siprec")
+        carrier = self._streams[named.sid].carrier
+        if isinstance(carrier, RecorderCarrier):
+            carrier.pause(paused=paused)
+            self._log.info("stream.paused" if paused else "stream.unpaused", stream_sid=named.sid)
+        return named
+
+    def paused(self) -> frozenset[str]:
+        """The SIDs of the recordings that are paused."""
+        carriers = {sid: stream.carrier for sid, stream in self._streams.items()}
+        return frozenset(sid for sid, one in carriers.items() if isinstance(one, RecorderCarrier) and one.is_paused)
+
     def tell(self, news: StreamNews) -> None:
         """Something happened on the call: every stream that asked for such news and takes audio now
         hears of it, at its place between the audio."""
