@@ -25,7 +25,7 @@ class _Told:
 
     def put(self, callback: Callback) -> None:
         self._desk.told.append(callback)
-        self._desk.order.append(dict(callback.parameters)["StreamEvent"])
+        self._desk.order.append(next(value for name, value in callback.parameters if name.endswith("Event")))
 
     def gauges(self) -> dict[str, float]:
         return {}

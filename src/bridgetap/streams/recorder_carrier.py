@@ -171,7 +171,7 @@ class RecorderCarrier:
             case Started():
                 pass
             case PassedOver():
-                self._listener.warned(FAILED_AT_RECORDER, f"{told.target}: {told.reason}; the next recorder is asked")
+                self._listener.warned(FAILED_AT_RECORDER, f"{told.target}: {told.reason}; it is passed over")
 
     def _chain_over(self, chain: _Chain, over: Over) -> None:
         if self._dropped:
