@@ -44,7 +44,7 @@ E = TypeVar("E")
 
 CONFIGURATION = """
 [sip]
-listen = ["udp://127.0.0.1:0"]
+listen = [{listen}]
 [media]
 threads = 1
 [http]
@@ -149,6 +149,7 @@ async def live(
     more: str = "",
     runs: str = 'flow = "flow.json"',
     calls: str = "",
+    listen: str = '"udp://127.0.0.1:0"',
 ) -> AsyncIterator[Live]:
     """Streams trust the authority in `folder`. `flow` gets the callees' URIs and gives the states after
     the trigger, the first of them `one`; `runs` are other keys of the number."""
@@ -159,7 +160,7 @@ async def live(
     states = flow([phone.uri for phone in phones[1:]])
     definition = {"description": "", "initial_state": "Trigger", "states": [trigger | {"properties": {}}, *states]}
     (folder / "flow.json").write_text(json.dumps(definition))
-    settings = CONFIGURATION.format(answer=answer, more=more, runs=runs, calls=calls, TOKEN=TOKEN)
+    settings = CONFIGURATION.format(answer=answer, more=more, runs=runs, calls=calls, listen=listen, TOKEN=TOKEN)
     (folder / "bridgetap.toml").write_text(settings)
     try:
         async with open_server(Settings.load(folder / "bridgetap.toml", {}), folder=folder) as server:

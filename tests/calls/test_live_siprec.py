@@ -70,7 +70,8 @@ async def studio(
         async with open_recorder(config) as recorder:
             uris = ", ".join(f'"{uri}"' for uri in recorders(recorder))
             connectors = CONNECTORS.format(callbacks=callbacks.url, recorders=uris, more=more)
-            async with live(folder, flow, more=connectors, **options) as stage:
+            listen = '"udp://127.0.0.1:0", "tcp://127.0.0.1:0"'  # recorders ask for something too
+            async with live(folder, flow, more=connectors, listen=listen, **options) as stage:
                 url = f"http://{stage.server.http_address}"
                 client = Client(
                     stage.server.account.sid, TOKEN, http_client=bridgetap.twilio_http_client(url, timeout=30)

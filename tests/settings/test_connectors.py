@@ -16,6 +16,7 @@ def load(folder: Path, text: str) -> Settings:
     return Settings.load(file, {"TOKEN": "s3cret", "PASSWORD": "pa55word"})
 
 
+NO_TLS = "is tls, and sip.listen has none: what the recorder asks for cannot reach us"
 UDP = "is UDP: an INVITE of two tracks is about 4 KB, which few recorders take in one datagram"
 WHOLE = """
 [[connectors]]
@@ -62,6 +63,7 @@ def test_what_is_passed_over_and_what_travels_in_clear_is_said(tmp_path: Path) -
     assert told == [
         "warning: connectors[0].recorders[0]: edge=ashburn means nothing here and is passed over",
         f"warning: connectors[0].recorders[0]: {UDP}",
+        f"warning: connectors[0].recorders[1]: {NO_TLS}",
         "warning: connectors[0].credentials: cross the network in clear: use TLS",
     ]
 

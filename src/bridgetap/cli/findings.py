@@ -199,6 +199,9 @@ def _connectors(settings: Settings) -> Iterator[Finding]:
         for number, recorder in enumerate(connector.recorders):
             for note in recorder.notes:
                 yield _warning(f"{place}.recorders[{number}]", note)
+            if all(address.transport != recorder.transport for address in settings.sip.listen):
+                rule = f"is {recorder.transport}, and sip.listen has none: what the recorder asks for cannot reach us"
+                yield _warning(f"{place}.recorders[{number}]", rule)
             if recorder.transport == "udp":
                 rule = "is UDP: an INVITE of two tracks is about 4 KB, which few recorders take in one datagram"
                 yield _warning(f"{place}.recorders[{number}]", rule)
