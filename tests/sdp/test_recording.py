@@ -1,6 +1,7 @@
 """The description of a recording session (checklist 16 to 24, 26, 50, 51, 54)."""
 
 import re
+from base64 import b64encode
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from bridgetap.errors import InvalidSdp
 from bridgetap.sdp import RecordingLine, RecordingNegotiation, parse
 
-KEY, OTHER, THEIRS = "A" * 40, "B" * 40, "C" * 40
+KEY, OTHER, THEIRS = b"A" * 30, b"B" * 30, b"C" * 30
 LINES = (RecordingLine(label="1", port=40000), RecordingLine(label="2", port=40002))
 SECURE = (RecordingLine(label="1", port=40000, key=KEY), RecordingLine(label="2", port=40002, key=OTHER))
 
@@ -129,14 +130,48 @@ def test_encrypted_lines_have_their_own_keys_and_want_one_back() -> None:
     offer = parse(ours.offer())
     assert [media.protocol for media in offer.media] == ["RTP/SAVP", "RTP/SAVP"]
     assert [media.values("crypto") for media in offer.media] == [
-        [f"1 AES_CM_128_HMAC_SHA1_80 inline:{key}"] for key in (KEY, OTHER)
+        [f"1 AES_CM_128_HMAC_SHA1_80 inline:{b64encode(key).decode()}"] for key in (KEY, OTHER)
     ]
-    crypto = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIRS}|2^31\r\n"
+    crypto = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{b64encode(THEIRS).decode()}|2^31\r\n"
     sinks = ours.accept(theirs(line(5000, protocol="RTP/SAVP", more=crypto), line(5002, protocol="RTP/SAVP")))
     assert sinks[0] is not None
     assert (sinks[0].key, sinks[1]) == (THEIRS, None)
-    assert THEIRS not in repr(sinks)
-    assert KEY not in repr(SECURE)
+    assert repr(THEIRS) not in repr(sinks)
+    assert repr(KEY) not in repr(SECURE)
+
+
+def test_an_answer_names_the_key_of_the_offer_it_takes() -> None:
+    ours = session(SECURE)
+    ours.offer()
+    shown = b64encode(THEIRS).decode()
+    unknown = f"a=crypto:4 AEAD_AES_256_GCM inline:{shown}\r\n"
+    known = f"a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:{shown}\r\n"
+    offered = line(5000, protocol="RTP/SAVP", more=unknown + known)
+    answer = ours.answer(theirs(offered, line(0, protocol="RTP/SAVP")))
+    first = parse(answer.body).media[0]
+    assert first.values("crypto") == [f"7 AES_CM_128_HMAC_SHA1_80 inline:{b64encode(KEY).decode()}"]
+    assert answer.sinks[0] is not None
+    assert answer.sinks[0].key == THEIRS
+
+
+@pytest.mark.parametrize(
+    "crypto",
+    [
+        "1 AES_CM_128_HMAC_SHA1_32 inline:{key}",
+        "1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^20|1:4",  # a master key identifier
+        "1 AES_CM_128_HMAC_SHA1_80 inline:{key} UNENCRYPTED_SRTP",
+        "1 AES_CM_128_HMAC_SHA1_80 inline:{key} KDR=2",
+        "1 AES_CM_128_HMAC_SHA1_80 inline:{key};inline:{key}",  # two keys
+        "1 AES_CM_128_HMAC_SHA1_80 inline:AAAA",
+        "x",
+    ],
+)
+def test_a_key_that_we_cannot_use_is_no_key(crypto: str) -> None:
+    ours = session(SECURE)
+    ours.offer()
+    more = "a=crypto:" + crypto.format(key=b64encode(THEIRS).decode()) + "\r\n"
+    with pytest.raises(InvalidSdp, match="must have a key for AES_CM_128_HMAC_SHA1_80"):
+        ours.accept(theirs(line(5000, protocol="RTP/SAVP", more=more)))
 
 
 def test_an_unencrypted_answer_to_an_encrypted_offer_is_refused() -> None:

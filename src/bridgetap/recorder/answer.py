@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from bridgetap.engine import LegMedia
 from bridgetap.sdp import Attribute, Connection, Media, Origin, SessionDescription
 from bridgetap.sdp.codecs import STATIC, read_payloads
+from bridgetap.sdp.crypto import SECURE, Crypto, read_crypto
 from bridgetap.sdp.remote import PLAIN, read_audio, refusal
 
 
@@ -17,10 +18,17 @@ class Taken:
     line: Media
 
 
-def take(offer: SessionDescription, place: int, *, address: str, port: int, active: bool, label: bool) -> Taken | None:
-    """Take one line, G.711 alone; None where it cannot be."""
+def take(
+    offer: SessionDescription, place: int, *, address: str, port: int, key: bytes, active: bool, label: bool
+) -> Taken | None:
+    """Take one line, G.711 alone, plain or by SRTP with our own `key`; None where it cannot be."""
     theirs = offer.media[place]
-    if theirs.kind != "audio" or refusal(offer, theirs, ip_address(address).version, protocols=PLAIN) is not None:
+    secure = theirs.protocol.upper() in SECURE
+    protocols = SECURE if secure else PLAIN
+    if theirs.kind != "audio" or refusal(offer, theirs, ip_address(address).version, protocols=protocols) is not None:
+        return None
+    crypto = read_crypto(theirs.values("crypto")) if secure else None
+    if secure and crypto is None:
         return None
     audio = read_audio(offer, place, theirs)
     known = [(number, codec) for number, codec in read_payloads(theirs).codecs if codec != "G722"]
@@ -35,6 +43,7 @@ def take(offer: SessionDescription, place: int, *, address: str, port: int, acti
         formats=(str(number),),
         attributes=(
             Attribute(name="rtpmap", value=f"{number} {codec}/8000"),
+            *([Crypto(tag=crypto.tag, key=key).attribute] if crypto is not None else []),
             *(Attribute(name="label", value=value) for value in theirs.values("label") if label),
             Attribute(name=way),
         ),
@@ -47,6 +56,8 @@ def take(offer: SessionDescription, place: int, *, address: str, port: int, acti
         receive=((number, codec),),
         direction="recvonly" if way == "recvonly" else "inactive",
         symmetric=True,
+        srtp_key=key if crypto is not None else None,
+        srtp_peer_key=crypto.key if crypto is not None else None,
     )
     return Taken(media=media, line=line)
 

@@ -4,8 +4,10 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_bytes
 
 from bridgetap.engine import CallEnded, Headers, LegHandle, LegStats
+from bridgetap.sdp.crypto import KEY_LENGTH
 
 MAX_FAULTS = 100  # a peer that does everything wrong for hours; the rest is only counted
 
@@ -17,6 +19,7 @@ class Track:
     label: str
     wav: Path
     leg: LegHandle
+    key: bytes = field(default_factory=lambda: token_bytes(KEY_LENGTH), repr=False)  # where it is SRTP
     stats: LegStats | None = None  # once it is over
 
     @property

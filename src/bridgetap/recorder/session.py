@@ -166,6 +166,7 @@ class Session:
             place,
             address=self._address,
             port=track.leg.rtp_port,
+            key=track.key,
             active=self._active,
             label=self._conduct.labels,
         )

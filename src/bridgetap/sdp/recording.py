@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from bridgetap.errors import InvalidSdp
 
 from .codecs import STATIC, Codec, PayloadType, codec_attributes
+from .crypto import SECURE, SUITE, Crypto, read_crypto
 from .description import Attribute, Connection, Media, SessionDescription
 from .parse import parse
 from .remote import NOT_ACCEPTABLE, PLAIN, RemoteAudio, read_audio, refusal
@@ -20,20 +21,16 @@ from .versions import following
 
 Wish: TypeAlias = Literal["sendonly", "inactive"]
 
-SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
-SUITE = "AES_CM_128_HMAC_SHA1_80"  # RFC 4568 §6.2.1
 LABEL = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+")  # a token of RFC 8866 §9
-
-_CRYPTO = re.compile(r"(?P<tag>[0-9]{1,9})\s+(?P<suite>\S+)\s+inline:(?P<key>[A-Za-z0-9+/=]+)(?P<rest>\S*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingLine:
-    """What we send of one track: from which port, and for SRTP the key, 30 bytes in base64."""
+    """What we send of one track: from which port, and for SRTP under which key."""
 
     label: str
     port: int
-    key: str = field(default="", repr=False)
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ class Sink:
     payload_type: PayloadType
     ptime_ms: int
     flows: bool
-    key: str = field(default="", repr=False)  # the recorder's own, for its SRTCP
+    key: bytes | None = field(default=None, repr=False)  # the recorder's own, for its SRTCP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ class RecordingNegotiation:
 
     @property
     def is_secure(self) -> bool:
-        return any(line.key for line in self._lines)
+        return any(line.key is not None for line in self._lines)
 
     def offer(self, wishes: Mapping[str, Wish] | None = None) -> bytes:
         """An offer with every line. `wishes` by label: what is not named is `sendonly`."""
@@ -141,7 +138,9 @@ class RecordingNegotiation:
             sink = self._sink(audio, self._wish(place))
             sinks.append(sink)
             codec = (sink.payload_type, sink.codec)
-            media.append(self._media(place, "sendonly" if sink.flows else "inactive", codecs=(codec,)))
+            crypto = read_crypto(theirs.values("crypto"))
+            way: Wish = "sendonly" if sink.flows else "inactive"
+            media.append(self._media(place, way, codecs=(codec,), tag=crypto.tag if crypto is not None else 1))
         return RecordingAnswer(body=self._describe(media), sinks=tuple(sinks))
 
     # -- below --
@@ -156,7 +155,7 @@ class RecordingNegotiation:
         why = refusal(remote, media, self._address.version, protocols=protocols)
         if why is None and self._codec(media, remote) is None:
             return f"must hold one of {', '.join(codec for _, codec in self._codecs)}"
-        if why is None and self.is_secure and _key(media) is None:
+        if why is None and self.is_secure and read_crypto(media.values("crypto")) is None:
             return f"must have a key for {SUITE}"
         return why
 
@@ -168,6 +167,7 @@ class RecordingNegotiation:
     def _sink(self, audio: RemoteAudio, wish: Wish) -> Sink:
         ours = {codec for _, codec in self._codecs}
         number, codec = next((n, c) for n, c in audio.payloads.codecs if c in ours)
+        crypto = read_crypto(audio.media.values("crypto")) if self.is_secure else None
         takes = audio.direction in ("recvonly", "sendrecv") and bool(audio.address)
         return Sink(
             remote=audio.address,
@@ -176,22 +176,24 @@ class RecordingNegotiation:
             payload_type=number,
             ptime_ms=audio.ptime_ms or self._ptime_ms,
             flows=takes and wish == "sendonly",
-            key=_key(audio.media) or "" if self.is_secure else "",
+            key=crypto.key if crypto is not None else None,
         )
 
-    def _media(self, place: int, wish: Wish, *, codecs: tuple[tuple[PayloadType, Codec], ...] | None = None) -> Media:
+    def _media(
+        self, place: int, wish: Wish, *, codecs: tuple[tuple[PayloadType, Codec], ...] | None = None, tag: int = 1
+    ) -> Media:
         line, codecs = self._lines[place], codecs or self._codecs
         return Media(
             kind="audio",
             port=0 if place in self._off else line.port,
-            protocol="RTP/SAVP" if line.key else "RTP/AVP",
+            protocol="RTP/SAVP" if line.key is not None else "RTP/AVP",
             formats=tuple(str(number) for number, _ in codecs),
             attributes=(
                 *codec_attributes(codecs, None),
                 Attribute(name="ptime", value=str(self._ptime_ms)),
                 Attribute(name="label", value=line.label),
                 Attribute(name="rtcp", value=str(line.port + 1)),
-                *([Attribute(name="crypto", value=f"1 {SUITE} inline:{line.key}")] if line.key else []),
+                *([Crypto(tag=tag, key=line.key).attribute] if line.key is not None else []),
                 Attribute(name=wish),
             ),
         )
@@ -200,11 +202,3 @@ class RecordingNegotiation:
         description = SessionDescription(connection=Connection.of(self._address), media=tuple(media))
         self._sent = following(self._sent, description, session_id=self._session_id, address=self._address)
         return bytes(self._sent)
-
-
-def _key(media: Media) -> str | None:
-    """The recorder's key for the suite we offered; a lifetime of it is fine, other parameters are not ours."""
-    for value in media.values("crypto"):
-        if (match := _CRYPTO.match(value)) and match["suite"] == SUITE:
-            return match["key"]
-    return None
