@@ -67,6 +67,24 @@ async def test_each_track_is_the_right_party_and_nothing_is_wrong(tmp_path: Path
     assert recording.end.cause == "bye"
 
 
+@pytest.mark.parametrize("conduct", [Conduct(), Conduct(inactive_first=True)])
+async def test_a_secure_recording_is_read_with_the_keys_of_its_lines_alone(tmp_path: Path, conduct: Conduct) -> None:
+    """Checklist 24 and 47."""
+    async with stage(tmp_path, conduct) as made:
+        running = made.record(made.recorder.uri("tcp") + ";secure=true")
+        recording = await recorded(made)
+        await hear(recording, 1.0)
+        running.recording.tell(PauseWanted())
+        running.recording.tell(ResumeWanted())
+        so_far = max(_packets(track) for track in recording.tracks)
+        await until(lambda: all(_packets(track) >= so_far + 50 for track in recording.tracks))
+        await running.stop()
+        await done(recording)
+        assert_unhurt(made)
+    assert recording.faults == []
+    assert_both_tracks(recording, seconds=1.0)
+
+
 @pytest.mark.parametrize("conduct", [Conduct(multipart=True), Conduct(labels=False), Conduct(inactive_first=True)])
 async def test_recorders_with_manners_of_their_own(tmp_path: Path, conduct: Conduct) -> None:
     async with stage(tmp_path, conduct) as made:

@@ -279,6 +279,21 @@ def test_a_redirect_from_tls_stays_on_tls() -> None:
     run(scene, recorders=(secure,))
 
 
+def test_a_secure_recorder_is_offered_a_key_for_each_line_and_must_give_one_back() -> None:
+    """24: and the next recorder gets others."""
+
+    async def scene(desk: Desk) -> None:
+        await desk.take()  # an answer without keys
+        assert desk.fake.sent("invite")[-1]["target"] == "sip:rec@two.example;transport=tls"
+        assert desk.lines == []
+
+    hosts = ("one.example", "two.example")
+    desk = run(scene, recorders=tuple(parse_recorder(f"sip:rec@{host};secure=true", place="") for host in hosts))
+    offers = [media for invite in desk.fake.sent("invite") for media in offer(invite).media]
+    assert {media.protocol for media in offers} == {"RTP/SAVP"}
+    assert len({key for media in offers for key in media.values("crypto")}) == 4
+
+
 def test_a_recorder_that_says_nothing_is_passed_over_after_its_time() -> None:
     async def scene(desk: Desk) -> None:
         await asyncio.sleep(3.9)

@@ -1,12 +1,13 @@
 """The legs toward one recorder: one a track, each sending what the call's leg says or hears."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bridgetap.engine import Core, LegHandle, LegMedia
 from bridgetap.flow.effects import Track
 from bridgetap.sdp import RecordingLine, Sink
+from bridgetap.sdp.crypto import KEY_LENGTH
 from bridgetap.sdp.recording import Wish
 
 
@@ -16,6 +17,7 @@ class _Line:
     track: Track
     leg: LegHandle
     cname: str
+    key: bytes | None = field(repr=False)  # of SRTP
     sink: Sink | None = None  # None: the recorder takes no audio of it
     copies: bool = False
 
@@ -37,15 +39,17 @@ class RecordingLines:
         core: Core,
         bind: str,
         name: str,
+        secure: bool,
         entropy: Callable[[int], bytes],
     ) -> Self:
-        """`tracks` are label and track, in the order of the m-lines. `EngineError` where a port is missing:
-        nothing is left open then."""
+        """`tracks` are label and track, in the order of the m-lines. Each of a `secure`
+        recording has an SRTP key of its own. `EngineError` where a port is missing: nothing is left open then."""
         lines: list[_Line] = []
         try:
             for label, track in tracks:
                 cname = f"{entropy(9).hex()}@bridgetap"  # RFC 7022: random, one a participant
-                lines.append(_Line(label, track, core.media.open_leg(address=bind, label=name), cname))
+                key = entropy(KEY_LENGTH) if secure else None
+                lines.append(_Line(label, track, core.media.open_leg(address=bind, label=name), cname, key))
         except BaseException:
             for line in lines:
                 line.leg.close()
@@ -55,7 +59,7 @@ class RecordingLines:
     @property
     def offered(self) -> tuple[RecordingLine, ...]:
         """As the session description has them."""
-        return tuple(RecordingLine(label=line.label, port=line.leg.rtp_port) for line in self._lines)
+        return tuple(RecordingLine(label=line.label, port=line.leg.rtp_port, key=line.key) for line in self._lines)
 
     def wishes(self, *, paused: bool) -> dict[str, Wish]:
         """What is offered of each line, by its label."""
@@ -93,7 +97,7 @@ class RecordingLines:
                     line.copies = False
                     self._source.end_copy(line.leg)
                 continue
-            line.leg.configure(_media(line.sink, line.cname, flows=self._flows and line.sink.flows))
+            line.leg.configure(_media(line.sink, line.cname, line.key, flows=self._flows and line.sink.flows))
             if not line.copies:
                 line.copies = True
                 self._source.copy(line.track, line.leg)
@@ -106,7 +110,7 @@ def _resting(sink: Sink | None, before: Sink | None) -> Sink | None:
     return replace(sink, remote=before.remote, remote_rtcp=before.remote_rtcp, flows=False)
 
 
-def _media(sink: Sink, cname: str, *, flows: bool) -> LegMedia:
+def _media(sink: Sink, cname: str, key: bytes | None, *, flows: bool) -> LegMedia:
     return LegMedia(
         remote=sink.remote,
         remote_rtcp=sink.remote_rtcp,
@@ -116,4 +120,6 @@ def _media(sink: Sink, cname: str, *, flows: bool) -> LegMedia:
         ptime_ms=sink.ptime_ms,
         symmetric=False,
         cname=cname,
+        srtp_key=key,
+        srtp_peer_key=sink.key,
     )

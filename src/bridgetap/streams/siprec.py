@@ -199,6 +199,7 @@ class SiprecRecording:
                 core=self._parts.core,
                 bind=address.bind,
                 name=self._name,
+                secure=target.secure,
                 entropy=self._parts.entropy,
             )
         except (BridgetapError, EngineError, OSError) as error:
