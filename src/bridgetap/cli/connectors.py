@@ -26,8 +26,9 @@ def _connector(entry: ConnectorSettings) -> Connector:
             broken.append(str(error))
             continue
         recorders.append(uri)
-        if uri.secure:
-            broken.append(f"recorders[{number}]: secure=true: encrypted audio (SRTP) is not supported yet")
+        if uri.secure and uri.transport != "tls":
+            # RFC 4568 §8.3: a key that anybody on the way can read is none.
+            broken.append(f"recorders[{number}]: secure=true needs transport=tls, not {uri.transport}")
     header = None
     if entry.credentials_header is not None and entry.credentials is not None:
         header = (entry.credentials_header, entry.credentials.get_secret_value())
