@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bridgetap.recorder import Conduct, Recording, Track
+from bridgetap.recorder import Conduct, RecorderConfig, Recording, Track, open_recorder
 from bridgetap.siprec.document import read
 from bridgetap.siprec.happenings import Changed, PauseWanted, ResumeWanted
 from bridgetap.siprec.orders import Over, PassedOver, Started
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ
 from tests.siprec.calls import ALICE, CALL
 
-from .stage import PATIENCE_S, Stage, assert_unhurt, seconds_of, stage, until
+from .stage import PATIENCE_S, Stage, assert_unhurt, seconds_of, speaking, stage, until
 
 NOBODY = "sip:rec@127.0.0.1:9;transport=tcp"
 
@@ -177,3 +177,27 @@ async def test_a_recorder_that_says_goodbye_ends_the_recording_alone(tmp_path: P
         await asyncio.sleep(0.3)
         assert_unhurt(made)
     assert made.told[-1] == Over(reason="remote-closed")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_a_recorder_that_was_restarted_records_again(tmp_path: Path, transport: str) -> None:
+    """61: it forgot all, and nobody says goodbye: whoever is asked whether it still records does."""
+    async with speaking() as caller:
+        before = RecorderConfig(folder=tmp_path / "before")
+        async with open_recorder(before) as recorder:
+            uri, listen = recorder.uri(transport), tuple(recorder.addresses)
+            running = caller.record(uri, uri, ping_s=0.2)
+            first = await recorder.recording(0)
+            await hear(first, 0.5)
+            recorder._core.sip.close()  # as if it were killed: it says nothing more
+        async with open_recorder(replace(before, folder=tmp_path / "after", listen=listen)) as recorder:
+            async with asyncio.timeout(PATIENCE_S):
+                second = await recorder.recording(0)
+            await hear(second, 1.0)
+            await running.stop()
+            await done(second)
+            assert_unhurt(caller)
+    assert second.faults == []
+    assert_both_tracks(second, seconds=0.5)
+    assert [type(told) for told in caller.told] == [Started, PassedOver, Over]
+    assert read(first.documents[0]).streams == read(second.documents[0]).streams

@@ -43,6 +43,7 @@ def _connector(entry: ConnectorSettings) -> Connector:
         metadata_type=entry.metadata_content_type,
         outbound_first=entry.label_order == "outbound-first",
         answer_s=entry.answer_timeout_s,
+        ping_s=entry.ping_s,
         mandatory=entry.mandatory,
         mirrors=entry.mirrors,
         broken=tuple(broken),

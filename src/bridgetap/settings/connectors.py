@@ -41,6 +41,12 @@ class ConnectorSettings(Section):
     answer_timeout_s: float = Field(
         default=4.0, ge=0.5, le=32, description="How long one recorder may take to answer before the next is asked."
     )
+    ping_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="How often a recorder is asked whether it still records (OPTIONS in the dialog); 0 is never.",
+    )
     mandatory: bool = Field(
         default=False, description="End a call that should be recorded here and cannot be, or no longer."
     )

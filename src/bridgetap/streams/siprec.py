@@ -32,6 +32,7 @@ from bridgetap.siprec.session import RecordingSession
 from . import recording_words as words
 from .connectors import Connector
 from .recorder_dialog import RecorderDialog
+from .recorder_watch import until_lost
 from .recording_lines import RecordingLines
 from .redirects import is_own, permitted
 
@@ -102,6 +103,7 @@ class SiprecRecording:
         self._asked: set[str] = set()  # since the last one that nobody redirected to
         self._inbox: Inbox[News] = Inbox()
         self._dialog: RecorderDialog | None = None
+        self._watch: asyncio.Task[None] | None = None  # while it records
         self._over = False
         self.packets_sent = 0  # to the recorders it has parted from
         self._log = structlog.get_logger(__name__).bind(
@@ -256,6 +258,9 @@ class SiprecRecording:
             self._dialog.answer_with_offer(RequestId(order.request), content_type, body)
 
     def _part(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         dialog, self._dialog = self._dialog, None
         if dialog is not None:
             self.packets_sent += dialog.part()
@@ -266,7 +271,17 @@ class SiprecRecording:
         dialog = self._dialog
         if dialog is None or dialog.id != news.dialog:
             return None  # of a recorder that was given up
-        return dialog.hear(news.event)
+        happening = dialog.hear(news.event)
+        if isinstance(happening, happenings.Taken) and self._connector.ping_s > 0:
+            self._watch = asyncio.create_task(self._until_lost(dialog.id))
+        return happening
+
+    async def _until_lost(self, dialog: DialogId) -> None:
+        try:
+            why = await until_lost(self._parts.core, dialog, every_s=self._connector.ping_s)
+        except EngineError as error:
+            why = str(error)
+        self._inbox.put(happenings.Lost(reason=why))
 
     def _redirected(self, target: str, contacts: tuple[str, ...]) -> tuple[str, ...]:
         """Where a 3xx may lead."""

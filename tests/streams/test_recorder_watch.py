@@ -1,0 +1,86 @@
+"""A recorder that vanishes without a word, in virtual time (checklist 61)."""
+
+import asyncio
+
+import pytest
+
+from bridgetap.engine import RequestId, Response
+from bridgetap.engine.handles import FlowId
+from bridgetap.siprec.happenings import StopWanted
+from bridgetap.siprec.orders import Over, PassedOver, Started
+
+from .test_siprec import ONE, TWO, Desk, document, run
+
+EVERY_S = 10.0
+
+
+async def answered(desk: Desk, status: int, *, by: str = "198.51.100.5:5060") -> None:
+    """The next OPTIONS is answered so; `by` nobody where nothing came."""
+    asked = len(desk.fake.sent("request"))
+    await asyncio.sleep(EVERY_S)
+    (request,) = desk.fake.sent("request")[asked:]
+    assert (request["method"], request["dialog"]) == ("OPTIONS", desk.fake.sent("invite")[-1].of)
+    response = Response(
+        request=RequestId(request.of or 0),
+        status=status,
+        reason="",
+        headers=[],
+        body=b"",
+        flow=FlowId(0),
+        local="",
+        source=by,
+    )
+    await desk.happen(response)
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "by"),
+    [
+        ([], 481, "198.51.100.5:5060"),  # it was restarted
+        ([200], 481, "198.51.100.5:5060"),
+        ([], 503, ""),  # nobody listens there
+        ([405], 408, ""),  # it answered once, and does no more
+    ],
+)
+def test_the_next_recorder_takes_its_place(before: list[int], status: int, by: str) -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take()
+        for earlier in before:
+            await answered(desk, earlier)
+        assert len(desk.fake.sent("invite")) == 1
+        await answered(desk, status, by=by)
+        first, second = desk.fake.sent("invite")
+        assert document(second).streams == document(first).streams
+        assert document(second).mode == "complete"
+        await desk.take()
+
+    desk = run(scene, recorders=(ONE, TWO))
+    assert [type(told) for told in desk.told][:3] == [Started, PassedOver, Over]
+
+
+def test_one_that_takes_no_options_is_left_alone() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take()
+        for status, by in ((408, ""), (408, ""), (405, "198.51.100.5:5060"), (503, "198.51.100.5:5060")):
+            await answered(desk, status, by=by)
+
+    desk = run(scene)
+    assert [type(told) for told in desk.told] == [Started, Over]
+
+
+def test_nobody_is_asked_where_that_is_switched_off_or_nothing_is_recorded() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.take()
+        await asyncio.sleep(100)
+        assert not desk.fake.sent("request")
+
+    run(scene, ping_s=0.0)
+
+    async def stopped(desk: Desk) -> None:
+        await asyncio.sleep(3)
+        await desk.take()
+        desk.recording.tell(StopWanted())
+        await asyncio.sleep(100)
+        assert not desk.fake.sent("request")
+
+    run(stopped)
