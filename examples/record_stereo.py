@@ -12,8 +12,7 @@ import asyncio
 import ssl
 from pathlib import Path
 
-from bridgetap.receiver import KeptInFolder, Media, Receiver, Resume, StereoWav, Stream, server_tls
-from bridgetap.receiver.authority import make_authority
+from bridgetap.receiver import KeptInFolder, Media, Receiver, Resume, StereoWav, Stream, loopback_tls, server_tls
 
 
 class Recorder:
@@ -65,12 +64,8 @@ def read_options() -> argparse.Namespace:
 def tls(options: argparse.Namespace) -> ssl.SSLContext:
     if options.certificate:
         return server_tls(options.certificate, options.key)
-    folder = Path("certificates")
-    if not (folder / "server.pem").exists():  # the next start must be the one that is trusted already
-        folder.mkdir(exist_ok=True)
-        authority = make_authority(folder)
-        print(f"made-up authority for localhost, good for two days: {authority.ca_file}", flush=True)
-    return server_tls(folder / "server.pem", folder / "server.key")
+    print("a made-up certificate for localhost, good for two days: trust certificates/ca.pem", flush=True)
+    return loopback_tls(Path("certificates"))
 
 
 if __name__ == "__main__":

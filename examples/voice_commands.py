@@ -20,8 +20,7 @@ from pathlib import Path
 
 from pocketsphinx import Decoder, Endpointer
 
-from bridgetap.receiver import Audio, Receiver, Stream, Track, resample_double, server_tls
-from bridgetap.receiver.authority import make_authority
+from bridgetap.receiver import Audio, Receiver, Stream, Track, loopback_tls, resample_double, server_tls
 
 COMMANDS = (
     "transfer me to sales",
@@ -130,12 +129,8 @@ def read_options() -> argparse.Namespace:
 def tls(options: argparse.Namespace) -> ssl.SSLContext:
     if options.certificate:
         return server_tls(options.certificate, options.key)
-    folder = Path("certificates")
-    if not (folder / "server.pem").exists():  # the next start must be the one that is trusted already
-        folder.mkdir(exist_ok=True)
-        authority = make_authority(folder)
-        print(f"made-up authority for localhost, good for two days: {authority.ca_file}", flush=True)
-    return server_tls(folder / "server.pem", folder / "server.key")
+    print("a made-up certificate for localhost, good for two days: trust certificates/ca.pem", flush=True)
+    return loopback_tls(Path("certificates"))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ It needs neither the Rust core nor the rest of Bridgetap, and works for Twilio's
 """
 
 from .audio import Audio
+from .authority import loopback_tls
 from .checks import Faults
 from .coding import resample_double
 from .g711 import decode_alaw, decode_ulaw, encode_ulaw, level_dbfs
@@ -70,6 +71,7 @@ __all__ = [
     "encode_ulaw",
     "json_schema",
     "level_dbfs",
+    "loopback_tls",
     "parse_message",
     "resample_double",
     "server_tls",

@@ -12,12 +12,14 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LIFE = timedelta(days=2)
+_LEAST_LEFT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,19 @@ class Authority:
         return context
 
 
+def loopback_tls(folder: Path, *, now: datetime | None = None) -> ssl.SSLContext:
+    """The server's side for a try on this machine, with the authority in `folder`, whose `ca.pem` the sender trusts.
+
+    It is made where there is none, and anew where it has less than an hour left; otherwise the one that is trusted
+    already serves.
+    """
+    files = _files(folder)
+    if not _last(files, (now or datetime.now(UTC)) + _LEAST_LEFT):
+        folder.mkdir(parents=True, exist_ok=True)
+        files = make_authority(folder)
+    return files.server_context()
+
+
 def make_authority(folder: Path, *, names: Sequence[str] = LOOPBACK) -> Authority:
     """Write `ca.pem`, `server.pem` and `server.key` into `folder`; the authority's own key is thrown away."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -60,14 +75,30 @@ def make_authority(folder: Path, *, names: Sequence[str] = LOOPBACK) -> Authorit
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    files = Authority(ca_file=folder / "ca.pem", certificate_file=folder / "server.pem", key_file=folder / "server.key")
+    files = _files(folder)
     files.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     files.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files.key_file.unlink(missing_ok=True)
     files.key_file.touch(mode=0o600)
     files.key_file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return files
+
+
+def _files(folder: Path) -> Authority:
+    return Authority(ca_file=folder / "ca.pem", certificate_file=folder / "server.pem", key_file=folder / "server.key")
+
+
+def _last(files: Authority, until: datetime) -> bool:
+    """Whether all three are there, belong together and are good until then."""
+    try:
+        made = [x509.load_pem_x509_certificate(path.read_bytes()) for path in (files.ca_file, files.certificate_file)]
+        made[1].verify_directly_issued_by(made[0])
+        files.server_context()
+    except (OSError, ValueError, InvalidSignature):  # ssl.SSLError is an OSError
+        return False
+    return all(certificate.not_valid_after_utc > until for certificate in made)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
