@@ -12,7 +12,7 @@ RATIO = 1.5
 
 def run(rig: Rig, options: argparse.Namespace) -> None:
     how = {"calls": options.calls, "seconds": options.seconds}
-    target = Bridgetap(name="bridgetap, coalesced", streams="coalesce_ms = 20")
+    target = Bridgetap(what="coalesced", streams="coalesce_ms = 20")
     pairs = [(rig.measure(Floor("tick20"), **how), rig.measure(target, **how)) for _ in range(options.passes)]
     title = f"{options.calls} forked calls, a write every 20 ms"
     rig.table(title, COLUMNS, [row(one) for pair in pairs for one in pair])

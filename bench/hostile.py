@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from bench.forks import Forks, forks_to, prove
 from bench.hostile_receivers import WAYS
 from bench.process import Program, rss_kib
 from bench.rig import Rig
@@ -24,6 +25,7 @@ LONGEST_S = 10.0  # a window
 class _Seen:
     """Of one run. Times in milliseconds."""
 
+    forks: Forks  # the twenty
     bridge_missing: int  # on the call with the twenty forks
     bridge_p99_ms: float
     others_missing: int
@@ -45,6 +47,7 @@ def run(rig: Rig, options: argparse.Namespace) -> None:
         )
     columns = (
         "receivers",
+        "open, broken",
         "missing",
         "p99 ms",
         "others: missing",
@@ -102,10 +105,13 @@ def _measure(rig: Rig, seconds: float, *, behave: bool) -> _Seen:
         grown = rss_kib(server.pid) - before
         others, bridge = event(many, "report"), event(one, "report")
         heard = json.loads(sink.ask())
+        forks = forks_to(port, work.database)
+        prove(forks, RECEIVERS, whole=behave)
     finally:
         for program in reversed(started):
             program.stop()
     return _Seen(
+        forks=forks,
         bridge_missing=bridge["sent"] - bridge["heard"],
         bridge_p99_ms=bridge["rtp_latency"]["p99"],
         others_missing=others["sent"] - others["heard"],
@@ -126,6 +132,7 @@ def _bad_receivers(rig: Rig) -> tuple[Program, int]:
 def _row(name: str, seen: _Seen) -> tuple[str, ...]:
     return (
         name,
+        f"{seen.forks.opened}, {seen.forks.broken}",
         str(seen.bridge_missing),
         f"{seen.bridge_p99_ms:.2f}",
         str(seen.others_missing),

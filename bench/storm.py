@@ -21,7 +21,7 @@ COLUMNS = (
 
 def run(rig: Rig, options: argparse.Namespace) -> None:
     how = {"calls": options.calls, "seconds": options.seconds}
-    target = Bridgetap(name="bridgetap, resume", streams="resume = true")
+    target = Bridgetap(what="resume", streams="resume = true")
     pairs = [
         (rig.measure(target, **how), rig.measure(target, restart_ms=DOWN_MS, **how))
         for _ in range(min(options.passes, 2))

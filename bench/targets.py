@@ -30,6 +30,11 @@ class Workplace:
     second_callee_port: int
     http_port: int
 
+    @property
+    def database(self) -> Path:
+        """Where Bridgetap keeps its rows."""
+        return self.folder / "server" / "bridgetap.db"
+
     def binary(self, name: str) -> Path:
         return self.binaries / name
 
@@ -73,10 +78,15 @@ class Floor:
 class Bridgetap:
     """`bridgetap serve` with one flow: fork both tracks, then connect the call."""
 
-    name: str = "bridgetap"
+    what: str = ""  # is special about it, for tables and saved figures
     forks: bool = True
     streams: str = ""  # more lines of [streams]
     second: tuple[str, ...] = ()  # stream URLs of a second flow, one track each, for calls to SECOND_NUMBER
+
+    @property
+    def name(self) -> str:
+        what = self.what if self.forks else "no fork"
+        return f"bridgetap, {what}" if what else "bridgetap"
 
     def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
         folder = work.folder / "server"
