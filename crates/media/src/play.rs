@@ -16,6 +16,8 @@ pub const MAX_PACKET: usize = 480;
 const KEY_TICK: usize = 160;
 /// A thread that stood still makes up for this many packets; what was due before is not sent.
 const CATCH_UP: u32 = 5;
+/// Keys of another leg that wait for their turn.
+const PASSED_ON: usize = 32;
 
 #[derive(Debug, Default)]
 pub struct Playlist {
@@ -118,11 +120,22 @@ impl Playlist {
         true
     }
 
-    pub fn send_keys(&mut self, play: Option<PlayId>, keys: Keys) {
+    pub fn send_keys(&mut self, play: PlayId, keys: Keys) {
         self.jobs.push_back(Job {
-            play,
+            play: Some(play),
             work: Work::Keys(keys),
         });
+    }
+
+    /// Queue a key of another leg, unless too many wait: a peer presses them as fast as it likes.
+    pub fn pass_on(&mut self, keys: Keys) {
+        let waiting = self.jobs.iter().filter(|job| job.play.is_none()).count();
+        if waiting < PASSED_ON {
+            self.jobs.push_back(Job {
+                play: None,
+                work: Work::Keys(keys),
+            });
+        }
     }
 
     /// End everything; the orders that were cut short.

@@ -192,13 +192,14 @@ impl Leg {
             .agreed
             .as_ref()
             .is_some_and(|agreed| agreed.media.telephone_event.is_none());
-        if lacks_events && !self.closed {
+        // Where a far end speaks, the other party is not heard, nor are its keys later.
+        if lacks_events && !self.closed && self.speaker.is_none() {
             let held = press
                 .duration_ms
                 .clamp(*PASSED_ON_MS.start(), *PASSED_ON_MS.end());
             let name = press.digit.char();
             let keys = Keys::new(name.encode_utf8(&mut [0; 4]), held, PASSED_ON_GAP_MS);
-            self.playlist.send_keys(None, keys);
+            self.playlist.pass_on(keys);
             self.wake(now);
         }
     }

@@ -111,8 +111,8 @@ fn the_packet_length_is_the_peers_wish() {
 fn keys_wait_their_turn_and_answer_when_sent() {
     let mut list = Playlist::default();
     list.play(PlayId(1), vec![prompt(40, 5)], 1);
-    list.send_keys(Some(PlayId(2)), Keys::new("1", 40, 60));
-    list.send_keys(None, Keys::new("2", 40, 60));
+    list.send_keys(PlayId(2), Keys::new("1", 40, 60));
+    list.pass_on(Keys::new("2", 40, 60));
     let (sent, ended) = run(&mut list, VOICE, 100);
     let kinds: String = sent
         .iter()

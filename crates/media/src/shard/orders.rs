@@ -44,7 +44,7 @@ impl Shard {
             } => {
                 let keys = Keys::new(&digits, duration_ms, gap_ms);
                 let order = |list: &mut Playlist| {
-                    list.send_keys(Some(play), keys);
+                    list.send_keys(play, keys);
                     true
                 };
                 self.start_play(now, leg, play, order, sink);

@@ -246,3 +246,58 @@ fn a_key_whose_end_never_comes_is_told_all_the_same() {
     world.run(ms(1000));
     assert_eq!(world.pressed(leg), "3");
 }
+
+/// A bridge whose second party must hear keys as tones.
+fn bridge(world: &mut World) -> (LegId, LegId) {
+    let (a, b) = (world.leg(1, Codec::Pcmu), world.leg(2, Codec::Pcmu));
+    world.configure(b, without_events(2));
+    world.order(Command::Bridge { leg: a, other: b });
+    (a, b)
+}
+
+/// So many keys, each by its last packet alone, 20 ms apart.
+fn flood(world: &mut World, leg: LegId, count: u16) {
+    let from = address(4000 + 2 * leg.0 as u16);
+    for n in 0..count {
+        let packet = rtp(101, n, u32::from(n) * 160, 7, &[5, 0x80, 0, 160]);
+        world.receive(leg, from, packet);
+        world.run(ms(20));
+    }
+}
+
+#[test]
+fn keys_pressed_while_a_far_end_speaks_are_not_heard_after_it() {
+    let mut world = World::new();
+    let (a, b) = bridge(&mut world);
+    let fork = world.fork_with(b, 1, &[Track::Inbound], |target| {
+        target.bidirectional = true
+    });
+    world.open(fork);
+    flood(&mut world, a, 50);
+    assert_eq!(world.pressed(a).len(), 50);
+    world.order(Command::StopFork { fork });
+    world.run(ms(100));
+    let before = world.sent_on(b).len();
+    world.run(ms(5000));
+    assert_eq!(world.sent_on(b).len(), before);
+}
+
+#[test]
+fn a_flood_of_keys_behind_a_prompt_is_bounded() {
+    let mut world = World::new();
+    let (a, b) = bridge(&mut world);
+    world.order(Command::Play {
+        leg: b,
+        play: PlayId(1),
+        prompts: vec![prompt(500.0, ms(10_000))],
+        loops: 1,
+    });
+    flood(&mut world, a, 490);
+    world.run(ms(300));
+    assert_eq!(world.play_ends(), [(PlayId(1), true)]);
+    let before = world.sent_on(b).len();
+    world.run(ms(100_000));
+    // Each key is three packets.
+    let tones = world.sent_on(b).len() - before;
+    assert!((60..=100).contains(&tones), "{tones}");
+}
