@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::agreed::Kind;
+use super::talk::Speaker;
 use super::{Heard, Leg, Scratch};
 use crate::clock::step_up;
 use crate::config::{Codec, Track};
@@ -207,7 +208,9 @@ impl Leg {
     /// Begin what is queued, once it is known how to speak.
     pub(super) fn wake(&mut self, now: Instant) {
         if self.agreed.is_none() {
-            return;
+            // Whoever was there was exchanged for nobody.
+            self.playlist.sleep();
+            return self.speaker.iter_mut().for_each(Speaker::sleep);
         }
         let first = step_up(self.config.epoch, now);
         match &mut self.speaker {

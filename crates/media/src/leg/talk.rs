@@ -34,6 +34,12 @@ impl Speaker {
     pub fn wake(&mut self, first: Instant) {
         self.due.get_or_insert(first);
     }
+
+    /// Hold still until the next `wake`.
+    pub fn sleep(&mut self) {
+        self.due = None;
+        self.running = false;
+    }
 }
 
 impl Leg {

@@ -1,6 +1,6 @@
 //! A leg that nothing happens on costs next to nothing, whatever the nanosecond.
 
-use bridgetap_media::{Codec, Command, LegId, PlayId};
+use bridgetap_media::{Codec, Command, LegConfig, LegId, PlayId, Track};
 
 use crate::world::*;
 
@@ -50,6 +50,46 @@ fn a_bridge_rests_after_its_ringback() {
     world.order(Command::Bridge { leg: a, other: b });
     let idle = wakes(&mut world, 10, ms(0));
     assert!(idle <= 40, "{idle} wake-ups in 10 s of two legs");
+}
+
+#[test]
+fn a_leg_whose_far_end_was_exchanged_for_none_rests_and_goes_on_when_there_is_one() {
+    for speaks in [false, true] {
+        let mut world = World::with(|config| config.rtp_timeout = ms(60_000));
+        let a = world.leg(1, Codec::Pcmu);
+        let b = LegId(2);
+        world.order(Command::OpenLeg(LegConfig {
+            id: b,
+            ssrc: 2,
+            first_sequence: 0,
+            first_timestamp: 0,
+            seed: 2,
+        }));
+        if speaks {
+            let fork = world.fork_with(a, 1, &[Track::Inbound], |target| {
+                target.bidirectional = true;
+            });
+            world.open(fork);
+        } else {
+            world.order(Command::Play {
+                leg: a,
+                play: PlayId(1),
+                prompts: vec![prompt(440.0, ms(1000))],
+                loops: 0,
+            });
+        }
+        world.run(ms(300));
+        world.order(Command::Exchange { leg: a, other: b });
+        let idle = wakes(&mut world, 10, ms(0));
+        // Reports, figures and, where a fork listens, a chunk of silence every 20 ms.
+        let most = if speaks { 560 } else { 40 };
+        assert!(idle <= most, "{idle} wake-ups in 10 s of two legs");
+        let before = world.sent_on(a).len();
+        world.configure(a, media(1, Codec::Pcmu));
+        world.run(ms(1000));
+        let sent = world.sent_on(a).len() - before;
+        assert!((49..=51).contains(&sent), "{sent}");
+    }
 }
 
 #[test]
