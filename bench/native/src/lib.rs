@@ -7,6 +7,7 @@ pub mod figures;
 pub mod rtp_batch;
 pub mod sip_text;
 pub mod stamp;
+pub mod stream_text;
 pub mod tls_files;
 
 /// Nanoseconds of the machine's monotonic clock: one clock for all processes of a run.

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use bridgetap_bench::args::arg;
 use bridgetap_bench::figures::Latency;
 use bridgetap_bench::stamp::{PAYLOAD, Stamp};
+use bridgetap_bench::stream_text::{field, find, header, number, unmask};
 use bridgetap_bench::{now_ns, tls_files};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -81,7 +82,7 @@ fn main() {
                 let address = listener.local_addr().expect("address");
                 drop(listener);
                 for (_, peer) in peers.drain() {
-                    totals.kept.insert(peer.sid, peer.heard);
+                    totals.keep(peer.sid, peer.heard);
                 }
                 std::thread::sleep(pause);
                 listener = TcpListener::bind(address).expect("bind again");
@@ -131,6 +132,20 @@ struct Totals {
 }
 
 impl Totals {
+    /// Keep how far a stream had come, if it had begun.
+    fn keep(&mut self, sid: String, heard: Heard) {
+        if !sid.is_empty() {
+            self.kept.insert(sid, heard);
+        }
+    }
+
+    /// The stream that a handshake asks to go on with, if it is kept.
+    fn take_up(&mut self, head: &str) -> Option<(String, Heard)> {
+        let asked = header(head, "bridgetap-resume").unwrap_or_default();
+        let sid = asked.split(';').next().unwrap_or("").trim();
+        self.kept.remove_entry(sid)
+    }
+
     fn json(&self, open: usize) -> String {
         format!(
             r#"{{"open":{open},"streams":{},"stopped":{},"frames":{},"counted":{},"silent":{},"sequence_errors":{},"chunk_errors":{},"stamp_gaps":{},"stamps_missing":{},"stalled":{},"resumed":{},"skipped":{},"back_ms":{:.1},"latency":{}}}"#,
@@ -274,13 +289,10 @@ impl Peer {
 
     /// A stream that goes on after a restart: the header that says from where.
     fn take_up(&mut self, head: &str, totals: &mut Totals) -> String {
-        let asked = header(head, "bridgetap-resume").unwrap_or_default();
-        let sid = asked.split(';').next().unwrap_or("").trim();
-        let Some(heard) = totals.kept.remove(sid) else {
+        let Some((sid, heard)) = totals.take_up(head) else {
             return String::new();
         };
-        self.sid = sid.to_owned();
-        self.heard = heard;
+        (self.sid, self.heard) = (sid, heard);
         totals.resumed += 1;
         totals.resumed_ns = now_ns();
         format!("Bridgetap-Resume-From: {}\r\n", heard.sequence)
@@ -341,47 +353,25 @@ impl Peer {
     }
 }
 
-/// Unmask the first whole frame in place: its opcode and where its payload lies.
-fn unmask(bytes: &mut [u8]) -> Option<(u8, usize, usize)> {
-    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
-    let (length, mut at) = match second & 0x7F {
-        126 => (
-            u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
-            4,
-        ),
-        127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?), 10),
-        n => (u64::from(n), 2),
-    };
-    let mask: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-    at += 4;
-    let end = at + length as usize;
-    let payload = bytes.get_mut(at..end)?;
-    for (i, byte) in payload.iter_mut().enumerate() {
-        *byte ^= mask[i & 3];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_had_not_begun_is_not_gone_on_with() {
+        let mut totals = Totals::default();
+        let heard = Heard {
+            sequence: 7,
+            ..Heard::default()
+        };
+        totals.keep(String::new(), Heard::default());
+        totals.keep("MZ1".into(), heard);
+        assert!(totals.take_up("GET / HTTP/1.1\r\nHost: a").is_none());
+        let asks = "GET / HTTP/1.1\r\nBridgetap-Resume: MZ1; sent=9";
+        let taken = totals
+            .take_up(asks)
+            .map(|(sid, heard)| (sid, heard.sequence));
+        assert_eq!(taken, Some(("MZ1".into(), 7)));
+        assert!(totals.take_up(asks).is_none());
     }
-    Some((first & 0x0F, at, end))
-}
-
-fn header(head: &str, name: &str) -> Option<String> {
-    head.lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim().to_owned())
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|w| w == what)
-}
-
-/// The text from `key` to the next quote.
-fn field<'a>(text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    let start = find(text, key)? + key.len();
-    let rest = &text[start..];
-    Some(&rest[..rest.iter().position(|b| *b == b'"')?])
-}
-
-fn number(digits: Option<&[u8]>) -> u64 {
-    digits
-        .and_then(|d| std::str::from_utf8(d).ok()?.parse().ok())
-        .unwrap_or(0)
 }
