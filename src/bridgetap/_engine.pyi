@@ -537,8 +537,8 @@ class Leg:
 
     def unbridge(self) -> None: ...
     def copy(self, track: _Track, to: Leg) -> None:
-        """Let `to` send a track of this leg, and nothing else, until `end_copy` or the end of either: a
-        recorder's leg. `to` moves with this leg between threads, and cannot be bridged."""
+        """Let `to` send a track of this leg until `end_copy` or the end of either: a recorder's leg. `to`
+        moves with this leg between threads; its bridge ends, and another is refused meanwhile."""
 
     def end_copy(self, to: Leg) -> None:
         """`to` sends nothing of this leg any more."""

@@ -90,7 +90,7 @@ impl LegHandle {
     /// Relay both ways with `other`. The younger of the two moves to the older's thread.
     ///
     /// # Errors
-    /// The same leg twice, or a thread that takes no orders.
+    /// The same leg twice, one that sends another's track, or a thread that takes no orders.
     pub fn bridge(&self, other: &LegHandle) -> Result<(), MediaError> {
         let (leg, other_id) = (self.leg.id, other.leg.id);
         let order = Command::Bridge {
@@ -105,7 +105,7 @@ impl LegHandle {
     /// [`ssrc`](Self::ssrc) go on to name what each handle was opened with.
     ///
     /// # Errors
-    /// The same leg twice, or a thread that takes no orders.
+    /// The same leg twice, one that sends another's track, or a thread that takes no orders.
     pub fn exchange(&self, other: &LegHandle) -> Result<(), MediaError> {
         let (leg, other_id) = (self.leg.id, other.leg.id);
         let order = Command::Exchange {
@@ -120,8 +120,8 @@ impl LegHandle {
         self.end(Command::Unbridge { leg: self.leg.id });
     }
 
-    /// Let `to` send a track of this leg, and nothing else, until [`end_copy`](Self::end_copy) or the end of
-    /// either. `to` moves to this leg's thread and stays with it; it cannot be bridged.
+    /// Let `to` send a track of this leg until [`end_copy`](Self::end_copy) or the end of either. `to` moves
+    /// to this leg's thread and stays with it; its bridge ends, and another is refused meanwhile.
     ///
     /// # Errors
     /// The same leg twice, or a thread that takes no orders.
@@ -281,6 +281,7 @@ impl LegHandle {
     /// Stop the leg and its forks. Twice is fine.
     pub fn close(&self) {
         if !self.closed.swap(true, Ordering::SeqCst) {
+            self.leg.let_all_go();
             self.end(Command::CloseLeg { leg: self.leg.id });
         }
     }
@@ -304,6 +305,15 @@ impl LegHandle {
                 value: other.leg.id.0.to_string(),
                 rule: "must be another leg of the same media",
             });
+        }
+        for leg in [&self.leg, &other.leg] {
+            if leg.follows() {
+                return Err(MediaError::Value {
+                    place,
+                    value: leg.id.0.to_string(),
+                    rule: "must not be sending another leg's track",
+                });
+            }
         }
         self.leg
             .join(&other.leg, &self.inner.threads, Order::Shard(order))

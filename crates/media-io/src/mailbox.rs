@@ -1,4 +1,4 @@
-//! Orders for a thread: bounded, and its owner never waits for a sender.
+//! Orders for a thread: what starts something is bounded, and an owner that may not wait need not.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ use crate::eventfd::EventFd;
 /// A queue with a doorbell. Many send, one takes.
 ///
 /// When it is full, orders that start something are refused. Orders that end something are always
-/// taken: their number is bounded by what was started before.
+/// taken: refused, what was started would never end.
 pub(crate) struct Mailbox<T> {
     state: Mutex<State<T>>,
     bell: EventFd,

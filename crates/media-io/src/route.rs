@@ -4,6 +4,7 @@
 //! the leg's `home` while posting, and the thread a leg moves to keeps its orders until it is there.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridgetap_media::{Command, ForkId, LegConfig, LegId, LegStats};
@@ -69,6 +70,8 @@ pub(crate) struct LegRef {
     home: Mutex<usize>,
     /// Legs that send tracks of this one: where it moves, they move.
     followers: Mutex<Vec<Arc<LegRef>>>,
+    /// It is one of those.
+    follows: AtomicBool,
     stats: Mutex<Option<LegStats>>,
 }
 
@@ -79,6 +82,7 @@ impl LegRef {
             label,
             home: Mutex::new(home),
             followers: Mutex::default(),
+            follows: AtomicBool::new(false),
             stats: Mutex::new(None),
         }
     }
@@ -133,13 +137,34 @@ impl LegRef {
         if !followers.iter().any(|known| known.id == follower.id) {
             followers.push(follower.clone());
         }
+        follower.follows.store(true, Ordering::SeqCst);
         drop(followers);
         follower.post(threads, *theirs, order)
     }
 
     /// It may stay when this leg moves.
     pub(crate) fn let_go(&self, follower: LegId) {
-        self.followers().retain(|known| known.id != follower);
+        self.let_go_if(|known| known == follower);
+    }
+
+    /// This leg ends.
+    pub(crate) fn let_all_go(&self) {
+        self.let_go_if(|_| true);
+    }
+
+    fn let_go_if(&self, which: impl Fn(LegId) -> bool) {
+        self.followers().retain(|known| {
+            let goes = which(known.id);
+            if goes {
+                known.follows.store(false, Ordering::SeqCst);
+            }
+            !goes
+        });
+    }
+
+    /// Does it send a track of another leg?
+    pub(crate) fn follows(&self) -> bool {
+        self.follows.load(Ordering::SeqCst)
     }
 
     fn move_to(&self, to: usize, home: &mut usize, threads: &Threads) {
@@ -330,8 +355,9 @@ mod tests {
             names(&threads, 0),
             [(2, "expect"), (3, "expect"), (2, "bridge")]
         );
+        assert!(follower.follows());
         leader.let_go(LegId(3));
-        assert!(leader.followers().is_empty());
+        assert!(leader.followers().is_empty() && !follower.follows());
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub enum Command {
         /// What was agreed.
         media: Box<LegMedia>,
     },
-    /// Relay between two legs of this shard. Earlier bridges of either end.
+    /// Relay between two legs of this shard. Earlier bridges of either end. A leg that sends another's
+    /// track is not bridged.
     Bridge {
         /// One leg.
         leg: LegId,
@@ -42,8 +43,8 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
-    /// Let `to`, a leg of this shard, send a track of this leg and nothing else, until `EndCopy` or
-    /// the end of either.
+    /// Let `to`, a leg of this shard, send a track of this leg, until `EndCopy` or the end of either. The
+    /// bridge it was in ends; it is to be played nothing meanwhile.
     Copy {
         /// Whose track.
         leg: LegId,

@@ -4,7 +4,7 @@ use bridgetap_media::{MediaEvent, Track};
 
 use super::bench::{Core, Phone, converse, local, until_bridged};
 use crate::testing::{leg_media, scratch_dir};
-use crate::{Media, MediaConfig, MediaError, NewsQueue};
+use crate::{LegHandle, Media, MediaConfig, MediaError, NewsQueue};
 
 #[test]
 fn two_legs_on_one_thread_are_relayed_unchanged_and_in_order() {
@@ -66,6 +66,34 @@ fn far_ends_change_places_with_their_ports() {
                 ..
             })
         ));
+    }
+}
+
+#[test]
+fn a_line_that_sends_anothers_track_is_not_bridged_until_that_ends() {
+    let core = Core::new(2);
+    let (leg, _a) = core.call();
+    let (line, _b) = core.call();
+    let (other, _c) = core.call();
+    let ways: [fn(&LegHandle, &LegHandle); 2] = [
+        |leg: &LegHandle, line: &LegHandle| leg.end_copy(line),
+        |leg: &LegHandle, _: &LegHandle| leg.close(),
+    ];
+    for ends in ways {
+        leg.copy(Track::Inbound, &line).unwrap();
+        for refused in [
+            other.bridge(&line),
+            line.bridge(&other),
+            line.exchange(&other),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(
+                error.contains("must not be sending another leg's track"),
+                "{error}"
+            );
+        }
+        ends(&leg, &line);
+        other.bridge(&line).unwrap();
     }
 }
 

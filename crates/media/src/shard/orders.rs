@@ -102,8 +102,11 @@ impl Shard {
     }
 
     fn bridge(&mut self, one: LegId, other: LegId) {
-        let both_here = self.open_leg_mut(one).is_some() && self.open_leg_mut(other).is_some();
-        if one == other || !both_here {
+        let mut free = |id| {
+            self.open_leg_mut(id)
+                .is_some_and(|leg| leg.copied.is_none())
+        };
+        if one == other || !free(one) || !free(other) {
             return;
         }
         self.unbridge(one);
@@ -147,6 +150,7 @@ impl Shard {
             return;
         }
         self.end_copy_to(now, to);
+        self.unbridge(to);
         let Some(other) = self.open_leg_mut(to) else {
             return;
         };

@@ -146,3 +146,32 @@ fn a_leg_that_moves_takes_its_copies_along() {
         440.0
     ));
 }
+
+#[test]
+fn who_sends_a_copy_is_in_no_bridge() {
+    let (mut world, mut alice, mut bob, [one, other]) = recorded(Codec::Pcmu);
+    world.order(Command::Bridge {
+        leg: one,
+        other: bob.leg,
+    });
+    // One that is bridged already is bridged no more.
+    let third = world.leg(14, Codec::Pcmu);
+    let mut carol = Party::new(third, Codec::Pcmu, 660.0);
+    let fourth = recorder(&mut world, 15, Codec::Pcmu);
+    world.order(Command::Bridge {
+        leg: third,
+        other: fourth,
+    });
+    world.order(Command::Copy {
+        leg: alice.leg,
+        track: Track::Inbound,
+        to: fourth,
+    });
+    world.talk(&mut [&mut alice, &mut bob, &mut carol], ms(2000));
+    for (leg, hz) in [(one, 440.0), (other, 900.0), (fourth, 440.0)] {
+        assert_whole(&world.sent_on(leg));
+        assert!(is_tone(&world.heard_by(leg, 0, Codec::Pcmu)[800..], hz));
+    }
+    let heard = world.heard_by(alice.leg, 0, Codec::Pcmu);
+    assert!(is_tone(&heard, 900.0), "the bridge that there was goes on");
+}
