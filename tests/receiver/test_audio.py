@@ -4,6 +4,7 @@ import struct
 import wave
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -311,3 +312,17 @@ def test_no_numbering_makes_a_file_without_end(
         for track, chunk in chunks:
             wav.write(media(track, chunk, 0x80))
     assert path.stat().st_size <= 60 + len(chunks) * (300 * 8000 + 160) * 4  # and sparse
+
+
+@pytest.mark.parametrize("frame_ms", [20, 200])
+def test_a_killed_program_leaves_all_but_the_last_second_however_long_the_frames(
+    tmp_path: Path, killed: list[StereoWav], frame_ms: int
+) -> None:
+    wav = StereoWav(tmp_path / "x.wav")
+    killed.append(wav)
+    for chunk in range(1, 6000 // frame_ms + 1):
+        message = media("inbound", chunk, 0x80, timestamp_ms=frame_ms * chunk)
+        wav.write(replace(message, payload=b"\x80" * (8 * frame_ms)))
+    channels, (left, _) = read(tmp_path / "x.wav")
+    assert channels == 2
+    assert left[:250] == [32124] * 250  # five seconds of six

@@ -114,3 +114,17 @@ def test_binary_frames_come_only_where_the_start_said_so() -> None:
 
 def test_an_announced_track_that_never_came_has_figures_too() -> None:
     assert opened("outbound").figures()["outbound"].frames == 0
+
+
+@pytest.mark.parametrize(("frame_ms", "loud", "silent"), [(40, 5, 4), (200, 1, 1), (500, 1, 1)])
+def test_a_level_is_that_of_the_last_200_ms_however_long_the_frames(frame_ms: int, loud: int, silent: int) -> None:
+    session = Session()
+    session.receive(connected(), 0.0)
+    session.receive(shaped(frameMs=frame_ms), 0.0)
+    size = 64 * frame_ms
+    frames = [b"\x00\x40" * (size // 2)] * loud + [bytes(size)] * silent
+    for chunk, payload in enumerate(frames, 1):
+        head = struct.pack("<BBHIQQQ", 1, 2, 32, chunk, chunk + 1, frame_ms * chunk, 0)
+        session.receive(head + payload, 0.0)
+    level = session.figures()["stereo"].level_dbfs
+    assert (level == -96.0) is (frame_ms >= 200)

@@ -4,14 +4,14 @@ import asyncio
 import json
 from array import array
 from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from bridgetap.errors import InvalidInput
-from bridgetap.receiver import Mark, Receiver, Stream, decode_ulaw
+from bridgetap.receiver import Audio, Mark, Receiver, Stream, decode_ulaw
 from bridgetap.receiver.authority import Authority, make_authority
 from bridgetap.receiver.readers import MOST_WAITING
 
@@ -58,6 +58,23 @@ async def test_two_loops_side_by_side_each_get_their_track(authority: Authority)
         await socket.wait_closed()
     assert array("h", heard["inbound"]).tolist() == [32124] * 50 * 160
     assert array("h", heard["outbound"]).tolist() == [-32124] * 50 * 160
+
+
+async def test_a_broken_message_is_named_to_the_sender_where_several_loops_read(authority: Authority) -> None:
+    async def listen(stream: Stream) -> None:
+        async def read(frames: AsyncIterable[Audio]) -> None:
+            async for _ in frames:
+                pass
+
+        async with asyncio.TaskGroup() as tasks:
+            for track in stream.start.tracks:
+                tasks.create_task(read(stream.audio(track)))
+
+    async with calling(listen, authority) as socket:
+        await socket.send(media(2, "inbound", 1))
+        await socket.send("{")
+        await socket.wait_closed()
+    assert (socket.close_code, "must be JSON" in (socket.close_reason or "")) == (1002, True)
 
 
 async def test_a_loop_that_is_overtaken_misses_the_oldest_and_hears_silence(authority: Authority) -> None:

@@ -207,15 +207,18 @@ class Receiver:
         self._live[sid] = stream
         if self._leaving:
             stream.wait_no_more()
+        broken = ""
         try:
             await self._listener(stream)
-        except InvalidInput as error:
-            self._note(connection, str(error))
-            await stream.close(PROTOCOL_ERROR, _close_reason(str(error)))
-            return
+        except* InvalidInput as errors:  # loops in a task group give a group
+            broken = _first(errors)
         finally:
             if self._live.get(sid) is stream:
                 del self._live[sid]
+        if broken:
+            self._note(connection, broken)
+            await stream.close(PROTOCOL_ERROR, _close_reason(broken))
+            return
         if stream.over and self._resume is not None:
             self._resume.kept.forget(sid)
         if stream.stop is not None:
@@ -244,6 +247,13 @@ def server_tls(certificate: str | Path, key: str | Path) -> SSLContext:
     context = SSLContext(PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
+
+
+def _first(error: BaseException) -> str:
+    """What the first of them says."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 def _close_reason(text: str) -> str:

@@ -19,7 +19,7 @@ from .timing import Lateness
 
 CHUNK_MS = 20
 CHUNK_BYTES = 160
-_LEVEL_CHUNKS = 10  # a level is that of the last 200 ms
+_LEVEL_MS = 200  # a level is that of so much, or of one frame
 
 
 class State(Enum):
@@ -141,11 +141,12 @@ class Session:
         decode = decoder(start.media_format)
         tracks: tuple[Track, ...] = start.tracks
         shape = start.extensions
+        frame_ms = CHUNK_MS if shape is None else shape.frame_ms
         if shape is not None:
-            self._chunk_bytes = frame_bytes(start.media_format, shape.frame_ms)
+            self._chunk_bytes = frame_bytes(start.media_format, frame_ms)
             if shape.channels != "separate":
                 tracks = (shape.channels,)
-        self._tracks = {track: _TrackState(decode, first=self._first) for track in tracks}
+        self._tracks = {track: _TrackState(decode, first=self._first, frame_ms=frame_ms) for track in tracks}
 
     def _check_media(self, media: Media, now: float) -> None:
         if media.track not in self._tracks:
@@ -164,12 +165,12 @@ class Session:
 
 
 class _TrackState:
-    def __init__(self, decode: Callable[[bytes], bytes], *, first: int | None) -> None:
+    def __init__(self, decode: Callable[[bytes], bytes], *, first: int | None, frame_ms: int) -> None:
         self.chunks = Series(first)
         self._decode = decode
         self._frames = 0
         self._lateness = Lateness()
-        self._recent: deque[bytes] = deque(maxlen=_LEVEL_CHUNKS)
+        self._recent: deque[bytes] = deque(maxlen=max(1, _LEVEL_MS // frame_ms))
         self._timestamp_ms = 0
 
     def take(self, media: Media, now: float) -> None:

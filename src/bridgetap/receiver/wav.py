@@ -105,7 +105,7 @@ class _File:
     def __init__(self, path: Path, channels: int, rate: int, *, resume: bool) -> None:
         self._channels, self._rate = channels, rate
         self.base_ms: float | None = None
-        self._since_header = 0
+        self._told = 0  # frames, by the header
         again = resume and path.exists() and path.stat().st_size >= _HEAD
         self._file = path.open("r+b" if again else "w+b", buffering=0)
         if again:
@@ -137,8 +137,7 @@ class _File:
             self._file.seek(place)
             self._file.write(both)
         self.frames = max(self.frames, placed.end)
-        self._since_header += 1
-        if self._since_header >= _HEADER_EVERY:
+        if self.frames - self._told >= self._rate * _HEADER_EVERY_S:
             self._write_head()
 
     def close(self) -> None:
@@ -147,7 +146,7 @@ class _File:
             self._file.close()
 
     def _write_head(self) -> None:
-        self._since_header = 0
+        self._told = self.frames
         size = min(self.frames * 2 * self._channels, 0xFFFF_FFFF - _HEAD)
         step = 2 * self._channels
         base = float("nan") if self.base_ms is None else self.base_ms
@@ -175,4 +174,4 @@ class _File:
 
 
 _HEAD = 60
-_HEADER_EVERY = 50  # writes: a killed program leaves a file that ends at most a second early
+_HEADER_EVERY_S = 1  # so a killed program leaves a file that ends at most a second early
