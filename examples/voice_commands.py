@@ -65,7 +65,11 @@ class Commands:
 
     def finish(self) -> list[str]:
         """The call is over, perhaps in the middle of a sentence."""
-        return self._end() if self._endpointer.in_speech else []
+        if not self._endpointer.in_speech:
+            return []
+        if (speech := self._endpointer.end_stream(self._waiting)) is not None:
+            self._decoder.process_raw(speech)
+        return self._end()
 
     def _end(self) -> list[str]:
         self._decoder.end_utt()
@@ -81,7 +85,13 @@ class Listener:
         self._commands = commands
 
     async def listen(self, stream: Stream) -> None:
-        tracks = {track: stream.audio(track) for track in stream.start.tracks}
+        start = stream.start
+        if start.media_format.sample_rate not in {RATE, RATE // 2}:
+            await stream.close(1003, f"{start.media_format.sample_rate} Hz: only 8000 and 16000 are understood")
+            return
+        mixed = start.extensions is not None and start.extensions.channels == "mixed"
+        names: Sequence[Track] = ("mixed",) if mixed else start.tracks
+        tracks = {track: stream.audio(track) for track in names}
         async with asyncio.TaskGroup() as tasks:
             for track, frames in tracks.items():
                 tasks.create_task(self._track(stream, track, frames))
@@ -106,13 +116,24 @@ class Listener:
 
 async def main() -> None:
     options = read_options()
-    commands = options.commands.read_text().splitlines() if options.commands else COMMANDS
-    listener = Listener([line.strip().lower() for line in commands if line.strip()])
+    listener = Listener(read_commands(options.commands) if options.commands else COMMANDS)
     async with Receiver.serve(
         listener.listen, host=options.host, port=options.port, ssl=tls(options), auth_token=options.token
     ) as receiver:
         print(f"listens on port {receiver.port}", flush=True)
         await receiver.wait_closed()
+
+
+def read_commands(path: Path) -> list[str]:
+    """The lines of a file, or an end of the program that says which word nobody could ever hear."""
+    commands = [" ".join(line.lower().split()) for line in path.read_text().splitlines() if line.strip()]
+    dictionary = Decoder(lm=None, loglevel="FATAL")
+    strange = {word for command in commands for word in command.split() if dictionary.lookup_word(word) is None}
+    if strange:
+        raise SystemExit(f"{path}: {', '.join(sorted(strange))}: no English words")
+    if not commands:
+        raise SystemExit(f"{path}: no commands")
+    return commands
 
 
 def read_options() -> argparse.Namespace:

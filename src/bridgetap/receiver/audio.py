@@ -60,7 +60,7 @@ class AudioFrames:
         """What this message completes."""
         for placed in self._placing.place(media):
             at = self._next.get(placed.track, 0)
-            if placed.at < at or (self._track is not None and placed.track != self._track):
+            if not placed.samples or placed.at < at or self._track not in {None, placed.track}:
                 continue
             while at < placed.at:
                 length = min(placed.at - at, _MOST_SILENCE_S * self._rate)
