@@ -67,8 +67,12 @@ def refuse_one_client_after_another(listener: socket.socket, context: ssl.SSLCon
                 tls.recv(1000)
 
 
-async def test_a_server_that_demands_a_client_certificate(localhost: tuple[Path, Path], authority: Authority) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_server_that_demands_a_client_certificate(
+    localhost: tuple[Path, Path], authority: Authority, version: ssl.TLSVersion
+) -> None:
     context = server_context(localhost)
+    context.maximum_version = version
     context.load_verify_locations(authority.path)
     context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -13,7 +13,7 @@ from .certificates import TLS_FAILED
 from .order import Order
 from .reach import TIMEOUT, Address
 from .report import Finding, fault, plain
-from .tls import open_wire
+from .tls import client_certificate, open_wire
 from .wire import Gone, Wire
 
 
@@ -72,7 +72,7 @@ async def open_stream(door: Door, signature: str | None, *, stranger: bool = Fal
     except TimeoutError:
         result = NotOpened(findings=[_silent(order, data)])
     except Gone as gone:
-        result = NotOpened(findings=[_gone(str(gone), data)], refused=not data)
+        result = NotOpened(findings=[_gone(order, str(gone), data)], refused=not data)
     else:
         end = upgrade.head_end(data)
         answer = upgrade.Answer.parse(data[:end]) if end is not None and end <= upgrade.MAX_HEAD_BYTES else None
@@ -103,11 +103,9 @@ def _endless() -> Finding:
     )
 
 
-def _gone(how: str, data: bytes) -> Finding:
+def _gone(order: Order, how: str, data: bytes) -> Finding:
     if "CERTIFICATE_REQUIRED" in how:
-        text = "the server demands a client certificate"
-        change = "do not demand one on this path, or give streams one; signatures tell who is calling"
-        return fault("tls.client-certificate", text, change, TLS_FAILED)
+        return client_certificate(order)
     if data and not upgrade.can_be_http(data):
         return upgrade.not_http(data)
     text = f"the server {how} instead of answering 101"

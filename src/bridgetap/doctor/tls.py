@@ -13,7 +13,7 @@ from .certificates import TLS_FAILED, describe, judge_chain
 from .order import Order
 from .reach import TIMEOUT, Address, connect
 from .report import Finding, Step, StepResult, fault, plain
-from .wire import Gone, Wire
+from .wire import Gone, Unshown, Wire
 
 # What the core offers (rustls with ring): TLS 1.3, and of TLS 1.2 the suites with forward secrecy and AEAD.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -94,6 +94,8 @@ async def _why(order: Order, address: Address, error: Exception) -> Finding:
         text = f"the server says nothing to the TLS handshake for {order.connect_timeout_s:g} s"
         change = "does this port speak TLS at all, or does the process hang? A proxy in front may have no backend"
         return fault("tls.silent", text, change, TIMEOUT)
+    if isinstance(error, Unshown):
+        return client_certificate(order)
     reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
     if reason.startswith("TLSV1_UNRECOGNIZED_NAME") or "UNRECOGNIZED_NAME" in reason:
         text = f"the server knows no certificate for {order.url.host} (unrecognized_name)"
@@ -111,6 +113,16 @@ async def _why(order: Order, address: Address, error: Exception) -> Finding:
         text = f"the server {plain(str(error))} during the TLS handshake"
     change = "see the server's log for this time; `openssl s_client -connect HOST:PORT` shows the same handshake"
     return fault("tls.handshake", text, change, TLS_FAILED)
+
+
+def client_certificate(order: Order) -> Finding:
+    """It wants to know who we are by TLS."""
+    text = "the server demands a client certificate"
+    change = "do not demand one on this path, or give streams one; signatures tell who is calling"
+    if order.client_certificate is not None:
+        text = "the server does not accept the client certificate that we show"
+        change = "does it trust the authority that signed ours, is ours for clients, is it still valid?"
+    return fault("tls.client-certificate", text, change, TLS_FAILED)
 
 
 async def _said_in_clear(order: Order, address: Address) -> Finding | None:

@@ -16,6 +16,11 @@ class Gone(Exception):
     """The server ended the connection; the text says how."""
 
 
+class Unshown(Gone):
+    """The server refuses us behind its own certificate: it wants one of ours. TLS 1.2 has no other word for that
+    than for suites that do not match, which it would have said before."""
+
+
 class Wire:
     """An open TLS connection. One reader, any number of writers; `close` may be called twice."""
 
@@ -29,7 +34,7 @@ class Wire:
         self.broken: str | None = None  # why nothing can be sent any more
 
     async def handshake(self) -> None:
-        """Raises `ssl.SSLError` (what we refuse or were told), `Gone` and `OSError`."""
+        """Raises `ssl.SSLError` (what we refuse or were told), `Gone`, of that `Unshown`, and `OSError`."""
         loop = asyncio.get_running_loop()
         while True:
             await _others_turn()
@@ -37,9 +42,11 @@ class Wire:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 pass
-            except ssl.SSLError:
+            except ssl.SSLError as error:
                 with suppress(OSError):
                     await loop.sock_sendall(self._tcp, self._out.read())  # the alert, for the server's log
+                if "ALERT_HANDSHAKE_FAILURE" in (error.reason or "") and self.chain():
+                    raise Unshown("demands a client certificate") from None
                 raise
             else:
                 await loop.sock_sendall(self._tcp, self._out.read())
