@@ -75,4 +75,4 @@ lock: ## requirements/*.lock from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:peers -o requirements/peers.lock
 
 clean: ## all that was built
-	rm -rf $(VENV) target build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/bridgetap/_engine*.so
+	rm -rf $(VENV) .venv-peers tests/interop/peers/ws/node_modules target build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/bridgetap/_engine*.so

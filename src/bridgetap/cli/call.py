@@ -1,7 +1,6 @@
 """`bridgetap call`: have a running server call somebody."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from bridgetap.errors import InvalidTwiml
 from bridgetap.twiml import Document
 
 from .config import ConfigOption
+from .file_report import read_source
 from .remote import Server
 
 
@@ -73,7 +73,7 @@ def call(
 def _document(path: Path) -> str:
     """Its text, once it is known to be one that runs."""
     try:
-        body = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        body = read_source(str(path))
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--twiml") from None
     try:
