@@ -298,7 +298,7 @@ def test_whatever_happens_in_any_order(happenings: list[Happening | None], step:
     made = session(ONE, TWO, THREE)
     orders: list[Order] = made.outputs()
     telling = knows = over = False
-    for n, happening in enumerate([*happenings, StopWanted()]):
+    for n, happening in enumerate([*happenings, StopWanted(), None]):
         if isinstance(happening, TellAnswered):
             telling = False
         if happening is None:
@@ -323,3 +323,23 @@ def test_whatever_happens_in_any_order(happenings: list[Happening | None], step:
                     pass
         orders = []
     assert over
+
+
+@pytest.mark.parametrize(
+    "last", [TellAnswered(status=200), TellAnswered(status=500), Lost(reason="gone"), SaidGoodbye(), None]
+)
+def test_a_goodbye_waits_a_moment_for_the_answer_to_the_last_change(last: Happening | None) -> None:
+    """59: audio stops at once; what the recorder was told last is not cut off by the BYE."""
+    made = recording()
+    assert kinds(after(made, Changed(call=ALONE))) == [Tell]
+    assert after(made, StopWanted(reason="call-ended"), now=2.0) == [Hold()]
+    assert after(made, StopWanted(), Changed(call=CALL), ResumeWanted(), SnapshotWanted(), now=2.1) == []
+    assert made.next_timeout() == 3.0
+    if last is None:
+        made.handle_timeout(2.9)
+        assert made.outputs() == []
+        made.handle_timeout(3.0)
+    else:
+        made.handle(last, 2.5)
+    assert made.outputs() == [HangUp(), Over(reason="call-ended")]
+    assert made.is_over

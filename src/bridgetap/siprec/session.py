@@ -45,6 +45,7 @@ STEADY_S = 10.0  # one that recorded for so long may have been fine: all are ask
 MAX_REDIRECTS = 3
 RETRY_S = (2.0, 5.0, 15.0)  # a change that was refused is told again after that long, and no more than so often
 MOST_RETRIES = len(RETRY_S)
+GOODBYE_S = 1.0  # so long the goodbye waits for the answer to what the recorder was told last
 
 # --- states ----------------------------------------------------------------------------------
 
@@ -84,11 +85,20 @@ class AtWork:
 
 
 @dataclass(slots=True)
+class Leaving:
+    """No audio goes out any more; the last change is still on its way. A BYE in the middle of a re-INVITE is
+    legal (RFC 3261 §15), and more than some recorders bear."""
+
+    over: Over
+    patience_until: float
+
+
+@dataclass(slots=True)
 class Finished:
     """Nothing more happens."""
 
 
-State: TypeAlias = Asking | AtWork | Finished
+State: TypeAlias = Asking | AtWork | Leaving | Finished
 
 
 class IllegalHappening(BridgetapError):
@@ -123,7 +133,7 @@ class RecordingSession:
 
     def next_timeout(self) -> float | None:
         match self.state:
-            case Asking() as state:
+            case Asking() | Leaving() as state:
                 return state.patience_until
             case AtWork() as state:
                 return state.retry_at
@@ -137,6 +147,8 @@ class RecordingSession:
                 self._pass_over(state.target, f"no final answer within {self.answer_s:g} s", 408, now)
             case AtWork() as state if state.retry_at is not None and now >= state.retry_at:
                 self._tell()
+            case Leaving() as state if now >= state.patience_until:
+                self._hang_up(state.over)
             case _:
                 pass
 
@@ -153,8 +165,9 @@ class RecordingSession:
             case _ if isinstance(self.state, Finished):
                 pass
             case StopWanted():
-                self._out.append(HangUp())
-                self._end(Over(reason=happening.reason))
+                self._stop(Over(reason=happening.reason), now)
+            case Lost() | SaidGoodbye() | TellAnswered() if isinstance(self.state, Leaving):
+                self._hang_up(self.state.over)
             case Lost():
                 self._lost(happening.reason, now)
             case SaidGoodbye():
@@ -220,7 +233,7 @@ class RecordingSession:
                 self._pass_over(state.target, reason, 0, now)
             case Asking() as state:
                 self._pass_over(state.target, reason, 0, now)
-            case Finished():
+            case Leaving() | Finished():
                 pass
 
     def _rotate_behind(self, target: str) -> None:
@@ -309,6 +322,20 @@ class RecordingSession:
             return
         state.telling, state.everything_wanted, state.retry_at = Telling(self.call, self._paused), False, None
         self._out.append(Tell(document=document or snapshot(self.call), paused=self._paused))
+
+    def _stop(self, over: Over, now: float) -> None:
+        match self.state:
+            case AtWork(telling=Telling()):
+                self._out.append(Hold())
+                self.state = Leaving(over=over, patience_until=now + GOODBYE_S)
+            case Leaving():
+                pass
+            case _:
+                self._hang_up(over)
+
+    def _hang_up(self, over: Over) -> None:
+        self._out.append(HangUp())
+        self._end(over)
 
     def _end(self, over: Over) -> None:
         self.state = Finished()
