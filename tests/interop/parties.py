@@ -20,11 +20,18 @@ ping_s = 0
 
 @asynccontextmanager
 async def parties(
-    tmp_path: Path, *, stream_url: str | None = None, streams: str = "", settings: str = "", sip: str = ""
+    tmp_path: Path,
+    *,
+    stream_url: str | None = None,
+    connector: str | None = None,
+    streams: str = "",
+    settings: str = "",
+    sip: str = "",
 ) -> AsyncIterator[tuple[Server, RawPhone, RawPhone]]:
-    """A server whose flow forks to `stream_url` and connects to the callee; caller and callee."""
+    """A server whose flow forks to `stream_url` or `connector` and connects to the callee; caller and callee."""
     async with raw_phone() as callee:
-        flow = connect_flow(f"sip:callee@127.0.0.1:{callee.sip_port}", stream_url=stream_url)
+        uri = f"sip:callee@127.0.0.1:{callee.sip_port}"
+        flow = connect_flow(uri, stream_url=stream_url, connector=connector)
         with serve(tmp_path / "server", flow=flow, settings=TRUNK + settings, streams=streams, sip=sip) as server:
             callee.server = ("127.0.0.1", server.sip_port)
             async with raw_phone(callee.server) as caller:

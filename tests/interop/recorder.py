@@ -1,6 +1,7 @@
 """A recorder that nobody here wrote: Kamailio reads the messages, rtpengine takes the audio, sipp answers."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,17 @@ def sipp_recorder(folder: Path, *, calls: int, lost_percent: int = 0) -> Iterato
     with running(party.command(folder, server="127.0.0.1:9", port=port), folder / "sipp.log", cwd=folder) as callee:
         callee.wait_for(lambda: sipp.answers(port), "sipp")
         yield port, callee
+
+
+@contextmanager
+def own_recorder(folder: Path) -> Iterator[tuple[Running, str]]:
+    """`bridgetap recorder` as a process of its own, and its URI."""
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "bridgetap", "recorder", "--listen", "tcp://127.0.0.1:0"]
+    with running(command, folder / "recorder.log", cwd=folder) as program:
+        program.wait_for(lambda: "listens on" in program.text(), "address")
+        address = program.text().split("listens on tcp://", 1)[1].split()[0]
+        yield program, f"sip:recorder@{address};transport=tcp"
 
 
 def assert_whole(tracks: list[rtpengine.Track], *, pauses: int = 0) -> None:

@@ -80,24 +80,25 @@ class Server:
             return False
 
 
-def connect_flow(uri: str, *, stream_url: str | None = None) -> dict[str, Any]:
-    """The seed's flow: fork both tracks (when a URL is given), connect the call, stop the fork."""
+def connect_flow(uri: str, *, stream_url: str | None = None, connector: str | None = None) -> dict[str, Any]:
+    """The seed's flow: fork both tracks (when a URL or a connector is given), connect the call, stop the fork."""
+    forks = stream_url is not None or connector is not None
     fork = {
-        "stream_transport_type": "websocket",
+        "stream_transport_type": "siprec" if connector else "websocket",
         "stream_name": "tap",
     }
     states: list[dict[str, Any]] = [
         {
             "name": "Trigger",
             "type": "trigger",
-            "transitions": [{"event": "incomingCall", "next": "start" if stream_url else "connect"}],
+            "transitions": [{"event": "incomingCall", "next": "start" if forks else "connect"}],
             "properties": {},
         },
         {
             "name": "connect",
             "type": "connect-call-to",
             "transitions": [
-                {"event": "callCompleted", **({"next": "stop"} if stream_url else {})},
+                {"event": "callCompleted", **({"next": "stop"} if forks else {})},
                 {"event": "hangup"},
             ],
             "properties": (
@@ -107,8 +108,9 @@ def connect_flow(uri: str, *, stream_url: str | None = None) -> dict[str, Any]:
             ),
         },
     ]
-    if stream_url:
-        start = {**fork, "stream_action": "start", "stream_url": stream_url, "stream_track": "both_tracks"}
+    if forks:
+        to = {"stream_connector": connector} if connector else {"stream_url": stream_url}
+        start = {**fork, **to, "stream_action": "start", "stream_track": "both_tracks"}
         states += [
             {
                 "name": "start",

@@ -9,9 +9,21 @@ from tests.recorder.stage import assert_unhurt, speaking, until
 
 from . import sipp
 from .certificates import Authority
-from .recorder import assert_whole, foreign_recorder, sipp_recorder
+from .parties import parties, talk
+from .recorder import assert_whole, foreign_recorder, own_recorder, sipp_recorder
 from .rtpengine import steps
 
+CONNECTORS = """
+[[connectors]]
+name = "srs"
+recorders = ["{recorder}"]
+mirrors = ["copy"]
+
+[[connectors]]
+name = "copy"
+recorders = ["{mirror}"]
+ping_s = 1
+"""
 BEGINNING = "complete 1,2 sip:+15551230001@pstn.example.net,sip:bob@voice.example.com"
 
 
@@ -68,3 +80,34 @@ async def test_lost_signalling_costs_no_recording(tmp_path: Path) -> None:
     assert (result.successful, result.failed) == (count, 0)
     assert [type(told) for told in caller.told] == [Started] * count + [Over] * count
     assert repeated + result.retransmissions > 0, "nothing was lost: the test showed nothing"
+
+
+async def test_a_real_call_recorded_twice_of_which_one_recorder_is_killed(
+    tmp_path: Path, localhost: tuple[Path, Path]
+) -> None:
+    """A server's own call goes to the recorder of others and to a mirror, `bridgetap recorder`. That is killed in
+    the middle and never comes back: the other's recording is complete, and the call has lost nothing."""
+    certificate, key = localhost
+    with (
+        foreign_recorder(tmp_path, calls=1, certificate=certificate, key=key) as there,
+        own_recorder(tmp_path / "own") as (own, uri),
+    ):
+        settings = CONNECTORS.format(recorder=there.uri("tcp"), mirror=uri)
+        async with parties(tmp_path, connector="srs", settings=settings) as (server, caller, callee):
+            talking = asyncio.create_task(talk(caller, callee, seconds=3.0))
+            await until(lambda: "metadata 2, partial" in own.text())  # that somebody has joined
+            own.process.kill()
+            sent = await talking
+            await until(lambda: len(there.recordings()) == 1)
+            (row,) = server.streams().values()
+            assert (row["end_reason"], row["code"]) == ("stopped", None)
+            assert caller.missing() == callee.missing() == 0
+            assert [len(phone.packets) >= count for phone, count in ((callee, sent[0]), (caller, sent[1]))] == [
+                True
+            ] * 2
+        assert there.result() == sipp.Result(successful=1, failed=0, retransmissions=0)
+        (tracks,) = there.recordings()
+        assert_whole(tracks)
+        first, *later = there.messages("tcp")
+        assert first.startswith("complete 1,2 ")
+        assert {message.split()[0] for message in later} == {"partial"}
