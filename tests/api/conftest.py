@@ -16,7 +16,7 @@ from bridgetap.flow.effects import Transport
 from bridgetap.ids import AccountSid, CallSid, StreamSid, make_sid
 from bridgetap.settings import Account, Settings
 from bridgetap.store import CallRecord, Store, StreamRecord, open_store
-from bridgetap.streams import Named, StreamRequest
+from bridgetap.streams import Connectors, Named, StreamRequest
 
 ACCOUNT = Account(sid=AccountSid("AC" + "a" * 32), auth_token="t0ken-of-the-tests")
 
@@ -155,11 +155,16 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def served(settings: Settings) -> AsyncIterator[Served]:
+def connectors() -> Connectors:
+    return Connectors({})
+
+
+@pytest.fixture
+async def served(settings: Settings, connectors: Connectors) -> AsyncIterator[Served]:
     clock = VirtualClock()
     async with open_store("sqlite+aiosqlite://", node="n1", clock=clock, interval_s=0.0) as store:
         calls = PretendCalls(store, clock)
-        app = create_api(calls=calls, store=store, settings=settings, account=ACCOUNT)
+        app = create_api(calls=calls, store=store, settings=settings, account=ACCOUNT, connectors=connectors)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         auth = (ACCOUNT.sid, ACCOUNT.auth_token)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridgetap.test", auth=auth) as client:

@@ -16,6 +16,7 @@ from bridgetap.api import (
 )
 from bridgetap.ids import AccountSid
 from bridgetap.settings import Account, Settings
+from bridgetap.streams import Connectors
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rest.md").read_text(encoding="utf-8")
 
@@ -35,6 +36,7 @@ def routes() -> set[str]:
         store=cast("Any", NoStore()),
         settings=Settings(),
         account=Account(sid=AccountSid("AC" + "0" * 32), auth_token="token"),
+        connectors=Connectors({}),
     )
     paths = app.openapi()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}

@@ -275,7 +275,8 @@ async def _parts(settings: Settings, flows: FlowBook, trace: Path | None, outsid
             http_address=http.address,
             sip_addresses=tuple(core.sip.addresses()),
         )
-        app = create_api(calls=calls, store=store, settings=settings, account=account)
+        connectors = recorders.parts.connectors
+        app = create_api(calls=calls, store=store, settings=settings, account=account, connectors=connectors)
         yield _Parts(server=server, streams=streams, recorders=recorders, outbox=outbox, http=http, app=app)
 
 
