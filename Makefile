@@ -61,8 +61,9 @@ peers: # programs of others: installed as root in CI, otherwise only named
 test-peers: ## install the programs that the interop tests talk to (Debian, root; Node's ws; .venv-peers)
 	@tests/interop/peers.sh install
 
-bench: build ## cost per call beside a bare floor, 4 minutes; python -m bench --help lists more
+bench: build ## cost per call beside a bare floor, then per packet copied to a recorder, 12 minutes; python -m bench --help lists more
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench siprec
 
 format: $(STAMP) ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format .

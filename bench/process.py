@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
@@ -30,9 +30,10 @@ def steal_ms() -> float:
 
 @dataclass
 class Program:
-    """A started program, pinned to one core, its output as lines."""
+    """A started program, pinned to one core, its output as lines. `followers` are programs that end with it."""
 
     process: subprocess.Popen[str]
+    followers: list["Program"] = field(default_factory=list)
 
     @classmethod
     def start(cls, core: int, *command: str, cwd: Path | None = None, log: Path | None = None) -> "Program":
@@ -72,6 +73,8 @@ class Program:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL after 10 s."""
+        for follower in self.followers:
+            follower.stop()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.communicate(timeout=10)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import certificates
+from bench.copies import Copies, measure_copies
 from bench.cores import Cores, keepers
 from bench.run import Pass, measure
 from bench.targets import Target, Workplace, free_port
@@ -28,7 +29,7 @@ class Rig:
     work: Workplace
     cores: Cores
     console: Console
-    passes: list[Pass] = field(default_factory=list)
+    passes: list[Pass | Copies] = field(default_factory=list)
 
     def measure(self, target: Target, **how: Any) -> Pass:
         """One pass, told as soon as it is over. `how`: see `bench.run.measure`."""
@@ -37,6 +38,16 @@ class Rig:
         self.console.print(
             f"  {result.target}, {result.calls} calls: {result.cpu_ms_per_s_per_call:.2f} ms/s a call,"
             f" fork p99 {result.fork_p99_ms:.2f} ms, {result.fork_missing} frames missing"
+        )
+        return result
+
+    def copies(self, target: Target, **how: Any) -> Copies:
+        """One pass of recorded calls, told as soon as it is over. `how`: see `bench.copies.measure_copies`."""
+        result = measure_copies(target, self.work, self.cores, **how)
+        self.passes.append(result)
+        self.console.print(
+            f"  {result.target}, {result.calls} calls: {result.cpu_ms / how['seconds']:.0f} ms/s,"
+            f" {result.copied} copies, {result.numbers_missing} missing, steal {result.steal_percent:.1f} %"
         )
         return result
 

@@ -2,13 +2,17 @@
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.cores import Cores
 from bench.process import Program, cpu_ms, rss_kib, steal_ms
 from bench.targets import Target, Workplace
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +142,6 @@ def _forked(report: dict[str, Any], heard: dict[str, Any]) -> tuple[int, int]:
     return expected, max(short, heard["stamps_missing"])
 
 
-def save(path: Path, passes: list[Pass]) -> None:
+def save(path: Path, passes: Sequence["DataclassInstance"]) -> None:
     """Every figure of every pass, as JSON lines."""
-    from dataclasses import asdict
-
     path.write_text("".join(json.dumps(asdict(p)) + "\n" for p in passes))

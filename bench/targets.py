@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bench.cores import Cores
 from bench.process import Program
@@ -76,10 +76,14 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridgetap:
-    """`bridgetap serve` with one flow: fork both tracks, then connect the call."""
+    """`bridgetap serve` with one flow: fork both tracks, then connect the call.
+
+    `recorder`: the fork is SIPREC, by that transport; over `tls` it is SRTP.
+    """
 
     what: str = ""  # is special about it, for tables and saved figures
     forks: bool = True
+    recorder: Literal["", "tcp", "tls"] = ""
     streams: str = ""  # more lines of [streams]
     second: tuple[str, ...] = ()  # stream URLs of a second flow, one track each, for calls to SECOND_NUMBER
 
@@ -92,37 +96,54 @@ class Bridgetap:
         folder = work.folder / "server"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        urls = [f"wss://localhost:{sink_port}/media"] if self.forks else []
-        first = _flow(urls, tracks="both_tracks", callee_port=work.callee_port)
-        second = _flow(self.second, tracks="inbound_track", callee_port=work.second_callee_port)
+        if self.recorder:
+            forks = [{"stream_transport_type": "siprec", "stream_connector": CONNECTOR}]
+        else:
+            forks = _to_websockets([f"wss://localhost:{sink_port}/media"])
+        first = _flow(forks if self.forks else [], tracks="both_tracks", callee_port=work.callee_port)
+        second = _flow(_to_websockets(self.second), tracks="inbound_track", callee_port=work.second_callee_port)
         (folder / "flow.json").write_text(json.dumps(first))
         (folder / "second.json").write_text(json.dumps(second))
-        (folder / "bridgetap.toml").write_text(_configuration(work, self.streams))
+        (folder / "bridgetap.toml").write_text(_configuration(work, self.streams) + self._connector(sink_port))
         command = (sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml"))
         program = Program.start(cores.measured, *command, cwd=folder, log=work.folder / "server.log")
         _wait_until_ready(work.http_port, program)
         return program
 
+    def _connector(self, port: int) -> str:
+        """Pings are off: the media is measured, and rtpengine has no signalling either."""
+        return f"""
+[[connectors]]
+name = "{CONNECTOR}"
+recorders = ["sip:recorder@localhost:{port};transport={self.recorder or "tcp"}"]
+secure = {str(self.recorder == "tls").lower()}
+ping_s = 0
+"""
+
 
 SECOND_NUMBER = "+15550009999"
+CONNECTOR = "bench"
 
 
-def _flow(urls: Sequence[str], *, tracks: str, callee_port: int) -> dict[str, object]:
-    """Fork to each URL, then connect."""
-    forks = [
+def _to_websockets(urls: Sequence[str]) -> list[dict[str, str]]:
+    return [{"stream_transport_type": "websocket", "stream_url": url} for url in urls]
+
+
+def _flow(to: Sequence[dict[str, str]], *, tracks: str, callee_port: int) -> dict[str, object]:
+    """Fork to each, then connect."""
+    forks: list[dict[str, object]] = [
         {
             "name": f"fork{number}",
             "type": "fork-stream",
-            "transitions": [{"event": "next", "next": f"fork{number + 1}" if number + 1 < len(urls) else "connect"}],
+            "transitions": [{"event": "next", "next": f"fork{number + 1}" if number + 1 < len(to) else "connect"}],
             "properties": {
                 "stream_action": "start",
                 "stream_name": f"bench{number}",
-                "stream_transport_type": "websocket",
-                "stream_url": url,
                 "stream_track": tracks,
+                **where,
             },
         }
-        for number, url in enumerate(urls)
+        for number, where in enumerate(to)
     ]
     connect = {
         "name": "connect",
@@ -133,7 +154,7 @@ def _flow(urls: Sequence[str], *, tracks: str, callee_port: int) -> dict[str, ob
     trigger = {
         "name": "Trigger",
         "type": "trigger",
-        "transitions": [{"event": "incomingCall", "next": "fork0" if urls else "connect"}],
+        "transitions": [{"event": "incomingCall", "next": "fork0" if to else "connect"}],
         "properties": {},
     }
     return {"description": "bench", "states": [trigger, *forks, connect], "initial_state": "Trigger"}
@@ -142,7 +163,8 @@ def _flow(urls: Sequence[str], *, tracks: str, callee_port: int) -> dict[str, ob
 def _configuration(work: Workplace, streams: str) -> str:
     return f"""
 [sip]
-listen = ["udp://127.0.0.1:{work.server_port}"]
+listen = ["udp://127.0.0.1:{work.server_port}", "tcp://127.0.0.1:{work.server_port}"]
+trusted_ca = "{work.ca}"
 [media]
 threads = 1
 [http]

@@ -48,6 +48,7 @@ impl<'a> Message<'a> {
             "To" => "t",
             "Call-ID" => "i",
             "Contact" => "m",
+            "Content-Length" => "l",
             _ => name,
         };
         self.head.split("\r\n").filter_map(move |line| {
@@ -101,6 +102,25 @@ pub fn sdp(port: u16) -> String {
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
     )
+}
+
+/// A recorder's answer to what a recording client offers: all lines to one port, in PCMU, with a key where it has keys.
+/// `body` may have other parts around the SDP.
+pub fn recorder_sdp(body: &str, port: u16) -> String {
+    let head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n";
+    let offered = body
+        .lines()
+        .filter_map(|line| line.strip_prefix("m=audio "));
+    let lines = offered.map(|line| {
+        let profile = line.split(' ').nth(1).unwrap_or("RTP/AVP");
+        let key = if profile.contains("SAVP") {
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:YmVuY2ggYmVuY2ggYmVuY2ggYmVuY2ggYmVuY2gh\r\n"
+        } else {
+            ""
+        };
+        format!("m=audio {port} {profile} 0\r\na=rtpmap:0 PCMU/8000\r\n{key}a=recvonly\r\n")
+    });
+    head.to_owned() + &lines.collect::<String>()
 }
 
 /// The port of the first `m=audio` line.

@@ -1,0 +1,50 @@
+"""What is measured beside Bridgetap's recordings: Debian's rtpengine in user space, forking by `subscribe`."""
+
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+
+from bench.cores import Cores
+from bench.process import Program
+from bench.targets import Workplace, free_port
+
+PORTS = (20_000, 31_999)  # below those that the system gives out
+
+
+def installed() -> bool:
+    return shutil.which("rtpengine") is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rtpengine:
+    """It relays the calls; `forks`: and sends what each party says to the recorder."""
+
+    forks: bool = True
+
+    @property
+    def name(self) -> str:
+        return "rtpengine, forks" if self.forks else "rtpengine, relay"
+
+    def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
+        control = free_port(socket.SOCK_DGRAM)
+        engine = Program.start(
+            cores.measured,
+            *("rtpengine", "--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=1"),
+            *("--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{control}", "--num-threads=1"),
+            *(f"--port-min={PORTS[0]}", f"--port-max={PORTS[1]}", "--delete-delay=0"),
+            log=work.folder / "rtpengine.log",
+        )
+        try:
+            signalling = Program.start(
+                cores.others,
+                *(sys.executable, "-m", "bench.rtpengine_calls"),
+                *("--sip-port", str(work.server_port), "--phones", str(work.callee_port)),
+                *("--control", str(control), "--recorder", str(sink_port if self.forks else 0)),
+            )
+            engine.followers.append(signalling)
+            signalling.line()
+        except BaseException:
+            engine.stop()
+            raise
+        return engine
