@@ -22,6 +22,7 @@ from bridgetap.engine import (
     DialogId,
     Direction,
     DtmfPressed,
+    Headers,
     IncomingCall,
     LegEvent,
     LegMedia,
@@ -194,12 +195,11 @@ class LivePhone:
         await call.until_answered()
         return call
 
-    def ring(self, target: str, **more: Any) -> "LiveCall":
+    def ring(self, target: str, *, headers: Headers | None = None, **more: Any) -> "LiveCall":
         """Send an INVITE and wait for nothing; `more` is for the `LiveCall`."""
         call = LiveCall(self.core, **more)
-        call.start(
-            self.core.sip.invite(target=target, from_="<sip:+15559998888@test>", to=f"<{target}>", body=call.offer())
-        )
+        from_, to = "<sip:+15559998888@test>", f"<{target}>"
+        call.start(self.core.sip.invite(target=target, from_=from_, to=to, headers=headers, body=call.offer()))
         return call
 
     async def next_call(self) -> "LiveCall":
@@ -240,8 +240,8 @@ class LiveCall:
         body = self._answered() if early_media else b""
         self._core.sip.progress(self.dialog, status=status, body=body)
 
-    def answer(self) -> None:
-        self._core.sip.answer(self.dialog, body=self._answered())
+    def answer(self, headers: Headers | None = None) -> None:
+        self._core.sip.answer(self.dialog, body=self._answered(), headers=headers)
 
     def reject(self, status: int) -> None:
         self._core.sip.reject(self.dialog, status=status)
@@ -306,10 +306,21 @@ class LiveCall:
             told.append(notify.body.decode().strip())
         return told
 
-    async def answer_reoffer(self) -> AgreedMedia:
-        """The server's re-INVITE, answered."""
+    async def reoffered(self) -> ReofferReceived:
+        """The server's re-INVITE."""
         received = await self.hear(ReofferReceived)
         self.events.remove(received)
+        return received
+
+    async def refuse_reoffer(self, status: int) -> ReofferReceived:
+        """The server's re-INVITE, refused."""
+        received = await self.reoffered()
+        self._core.sip.respond(received.request, status=status)
+        return received
+
+    async def answer_reoffer(self, received: ReofferReceived | None = None) -> AgreedMedia:
+        """The server's re-INVITE, answered."""
+        received = received or await self.reoffered()
         answer = self.negotiation.answer(received.body)
         self._core.sip.respond(received.request, status=200, body=answer.body)
         return self._configure(answer.media)

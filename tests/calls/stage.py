@@ -56,7 +56,16 @@ from bridgetap.store import (
     StoreUnavailable,
     StreamRecord,
 )
-from bridgetap.streams import StreamParts, StreamPolicy, Streams
+from bridgetap.streams import (
+    Connector,
+    Connectors,
+    RecorderParts,
+    Recorders,
+    RecordingParts,
+    StreamParts,
+    StreamPolicy,
+    Streams,
+)
 from bridgetap.voice import VoiceError
 from bridgetap.webhooks import Callback, StatusCallback, WebhookAnswer, WebhookFailed, WebhookRequest
 
@@ -205,6 +214,7 @@ class Stage:
         trunks: Sequence[dict[str, Any]] = ({"name": "carrier"},),
         limits: CallLimits | None = None,
         transfers: TransferPolicy | None = None,
+        connectors: Sequence[Connector] = (),
     ) -> None:
         path = folder / "flow.json"
         trigger = {"name": "Trigger", "type": "trigger", "transitions": [{"event": "incomingCall", "next": "one"}]}
@@ -231,8 +241,13 @@ class Stage:
         entry = NumberSettings.model_validate({"number": "+15551230000", "answer": answer} | runs)
         self.servers, self.told = Servers(), Told()
         router = Router(numbers=[entry], trunks=self.trunks, registrar=self.registrar, domain="pbx.example")
+        addresses = MediaAddresses(clock=clock)
+        recording = RecordingParts(core=self.core, addresses=addresses, clock=clock, entropy=dice)
+        known = Connectors({connector.name: connector for connector in connectors})
+        self.recorders = Recorders(RecorderParts(connectors=known, recording=recording, domain="pbx.example"))
         parts = StreamParts(
             core=self.core,
+            recorders=self.recorders,
             records=self.records,
             notifier=self.ledger,
             callbacks=self.told,
@@ -253,7 +268,7 @@ class Stage:
             webhooks=self.servers,
             callbacks=self.told,
             sealed=self.told,
-            addresses=MediaAddresses(clock=clock),
+            addresses=addresses,
             transfers=transfers or TransferPolicy(),
         )
         self.calls = Calls(
@@ -270,9 +285,12 @@ class Stage:
         self.core.start()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self.calls.run())
+            recording = tasks.create_task(self.recorders.run())
             await self.settle()
             yield self
             serving.cancel()
+            await asyncio.wait([serving])  # recordings say goodbye after their calls
+            recording.cancel()
 
     async def settle(self, seconds: float = 0.01) -> None:
         """Let everything that is due happen."""
@@ -327,11 +345,18 @@ class Stage:
         )
         await self.settle()
 
-    async def answers(self, dialog: int, body: bytes | None = None, *, needs_ack: bool = False) -> None:
+    async def answers(
+        self,
+        dialog: int,
+        body: bytes | None = None,
+        *,
+        needs_ack: bool = False,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.fake.push(
             CallAnswered(
                 dialog=DialogId(dialog),
-                headers=[],
+                headers=list(headers),
                 content_type="application/sdp",
                 body=sdp() if body is None else body,
                 needs_ack=needs_ack,
@@ -345,11 +370,11 @@ class Stage:
         self.fake.push(CallAcked(dialog=DialogId(dialog), body=body))
         await self.settle()
 
-    async def reoffers(self, dialog: int, body: bytes) -> Command:
+    async def reoffers(self, dialog: int, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> Command:
         """A re-INVITE; returns how it was answered."""
         request = RequestId(next(self._requests))
         self.fake.push(
-            ReofferReceived(dialog=DialogId(dialog), request=request, method="INVITE", headers=[], body=body)
+            ReofferReceived(dialog=DialogId(dialog), request=request, method="INVITE", headers=list(headers), body=body)
         )
         await self.settle()
         return next(command for command in self.fake.sent("respond") if command.of == request)
@@ -410,7 +435,9 @@ class Stage:
     def _notifies(self) -> list[Command]:
         return [command for command in self.fake.sent("request") if command["method"] == "NOTIFY"]
 
-    def registers(self, user: str, contact: str = "sip:phone@198.51.100.9") -> None:
+    def registers(
+        self, user: str, contact: str = "sip:phone@198.51.100.9", headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """A phone of a user's, over connection 9."""
         answer = self.registrar.register(
             RegisterReceived(
@@ -421,7 +448,7 @@ class Stage:
                 expires=600,
                 call_id=f"register-{user}",
                 cseq=1,
-                headers=[],
+                headers=list(headers),
                 transport="udp",
                 source="198.51.100.9:5060",
                 flow=FlowId(9),

@@ -36,7 +36,7 @@ from bridgetap.engine import (
 )
 from bridgetap.errors import InvalidInput, InvalidSdp
 from bridgetap.ids import CallSid
-from bridgetap.sdp import AgreedMedia
+from bridgetap.sdp import AgreedMedia, RecordState, RecordWish
 
 from .bodies import content_type, session_description
 from .info_digits import answer_in_dialog
@@ -53,6 +53,7 @@ from .leg_states import (
     Silent,
     State,
     Step,
+    Untold,
     advance,
 )
 from .referral import Referral
@@ -78,7 +79,8 @@ class Leg:
         self._sink = sink
         self._referrals = 0
         self._refer_event = "refer"
-        self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to the INVITE's offer
+        self._offer = b""  # the INVITE's
+        self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to it
         self._awaits_answer_in_ack = False
         self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
@@ -91,6 +93,7 @@ class Leg:
         """A leg for an INVITE. `InvalidSdp` where its offer cannot be answered, `EngineError` where
         there is no port: nothing is left behind then."""
         session = Session(core=core, parts=parts)
+        session.indication.learn(call.headers)
         offer = session_description(call.content_type, call.body)
         try:
             prepared = session.prepare_answer(offer) if offer else None
@@ -98,7 +101,7 @@ class Leg:
             session.close()
             raise
         leg = cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
-        leg._prepared = prepared
+        leg._offer, leg._prepared = offer, prepared
         return leg
 
     @classmethod
@@ -144,6 +147,11 @@ class Leg:
         """Which way the far end lets audio flow, as it says it."""
         return self._session.theirs
 
+    @property
+    def record_wish(self) -> RecordWish | None:
+        """Whether the far end wants to be recorded, where it says so."""
+        return self._session.record_wish
+
     # -- commands --
 
     def ring(self) -> None:
@@ -156,10 +164,10 @@ class Leg:
         An INVITE without an offer names no place to send to: it only rings."""
         if self.state is not State.CALLING:
             return
-        if self._prepared is None:
+        if (prepared := self._our_answer()) is None:
             self.ring()
             return
-        body, agreed = self._prepared
+        body, agreed = prepared
         self._session.configure(agreed)
         self._core.sip.progress(self.dialog, status=183, reason="Session Progress", body=body, reliable=True)
         self.state = advance(self.state, Step.EARLY_MEDIA)
@@ -168,8 +176,8 @@ class Leg:
         """200 to the caller. Once answered or ended, nothing happens."""
         if self.state not in (State.CALLING, State.EARLY):
             return
-        if self._prepared is not None:
-            body, agreed = self._prepared  # the same body as in the 183 (RFC 6337 §3.1.1)
+        if (prepared := self._our_answer()) is not None:
+            body, agreed = prepared
             if self.state is State.CALLING:
                 self._session.configure(agreed)
         else:
@@ -177,6 +185,12 @@ class Leg:
             self._awaits_answer_in_ack = True
         self._core.sip.answer(self.dialog, body=body)
         self.state = advance(self.state, Step.ANSWER)
+
+    def _our_answer(self) -> tuple[bytes, AgreedMedia] | None:
+        """The same body in the 183 and the 200 (RFC 6337 §3.1.1); made anew where recording began before either."""
+        if self._prepared is not None and self.state is State.CALLING and self._session.indication.is_due:
+            self._prepared = self._session.prepare_answer(self._offer)
+        return self._prepared
 
     def reject(self, status: int, reason: str = "", headers: Headers | None = None) -> None:
         """Refuse an INVITE; `Ended` follows."""
@@ -193,6 +207,15 @@ class Leg:
         """Ask the far end for another direction (hold, resume) by re-INVITE."""
         if self.state is State.UP and direction != self._session.wanted:
             self._core.sip.reoffer(self.dialog, body=self._session.offer(direction))
+
+    def indicate(self, state: RecordState | None) -> None:
+        """The call is recorded so from now on: a far end that wants to know is told (RFC 7866 §6.3)."""
+        self._session.indication.change(state)
+        self._tell_recording()
+
+    def _tell_recording(self) -> None:
+        if self.is_up and self._session.indication.is_due:
+            self._core.sip.reoffer(self.dialog, body=self._session.offer())
 
     def send_digits(self, digits: str) -> PlayId | None:
         """Keys to the far end, by the way it wants them. `Played` follows where a play is returned."""
@@ -269,8 +292,7 @@ class Leg:
             case ReofferReceived():
                 return self._reoffer_received(event)
             case ReofferAnswered():
-                self._reoffer_answered(event)
-                return []
+                return self._reoffer_answered(event)
             case RequestReceived(method="REFER") if self.is_up:
                 return self._referred(event)
             case RequestReceived():
@@ -315,6 +337,7 @@ class Leg:
         return [Ringing(status=event.status)]
 
     def _answered(self, event: CallAnswered) -> list[Notice]:
+        self._session.indication.learn(event.headers)
         body = session_description(event.content_type, event.body)
         self.state = advance(self.state, Step.ANSWER)
         if event.needs_ack:
@@ -324,6 +347,7 @@ class Leg:
         else:  # the answer came in a reliable provisional response (RFC 6337 §3.1.1)
             agreed = self._session.is_agreed
         if agreed:
+            self._tell_recording()
             return [Answered()]
         self._log.warning("leg.no_media", source=event.source)
         self.hang_up()  # a 2xx that cannot be used is acknowledged, then ended (RFC 3261 §13.2.2.4)
@@ -341,14 +365,14 @@ class Leg:
         return True
 
     def _acked(self, event: CallAcked) -> None:
-        if not self._awaits_answer_in_ack:
-            return
-        self._awaits_answer_in_ack = False
-        if not event.body or not self._session.accept(event.body):
+        awaited, self._awaits_answer_in_ack = self._awaits_answer_in_ack, False
+        if awaited and (not event.body or not self._session.accept(event.body)):
             self._log.warning("leg.no_media", error="the ACK holds no usable answer to our offer")
             self.hang_up()
+        self._tell_recording()
 
     def _reoffer_received(self, event: ReofferReceived) -> list[Notice]:
+        self._session.indication.learn(event.headers)
         offer = session_description(content_type(event.headers), event.body)
         if not offer:  # they ask for our offer; their answer comes with the ACK
             self._awaits_answer_in_ack = event.method == "INVITE"
@@ -365,10 +389,12 @@ class Leg:
         self._session.configure(agreed)
         return [Held(direction=self.direction)] if self.direction != before else []
 
-    def _reoffer_answered(self, event: ReofferAnswered) -> None:
-        if 200 <= event.status < 300 and self._session.accept(event.body):
-            return
-        self._session.abandon_offer()
-        self._log.info("leg.reoffer_failed", status=event.status)
-        if event.status in GONE:
-            self.hang_up()
+    def _reoffer_answered(self, event: ReofferAnswered) -> list[Notice]:
+        untold = None
+        if not 200 <= event.status < 300 or not self._session.accept(event.body):
+            untold = self._session.abandon_offer()
+            self._log.info("leg.reoffer_failed", status=event.status)
+            if event.status in GONE:
+                self.hang_up()
+        self._tell_recording()  # it may have changed meanwhile
+        return [Untold(state=untold, status=event.status)] if untold is not None and self.is_up else []

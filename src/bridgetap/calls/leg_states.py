@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from bridgetap.engine import Cause, PlayId
 from bridgetap.errors import BridgetapError
-from bridgetap.sdp import Direction
+from bridgetap.sdp import Direction, RecordState
 
 from .referral import Referral
 
@@ -111,6 +111,14 @@ class Referred:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """The far end wants to be told of recordings, and refused the re-INVITE that says so."""
+
+    state: RecordState
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """The leg is over."""
 
@@ -119,4 +127,4 @@ class Ended:
     reason: str
 
 
-Notice: TypeAlias = Ringing | EarlyMedia | Answered | Held | Pressed | Played | Silent | Referred | Ended
+Notice: TypeAlias = Ringing | EarlyMedia | Answered | Held | Pressed | Played | Silent | Referred | Untold | Ended

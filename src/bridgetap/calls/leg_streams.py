@@ -2,6 +2,7 @@
 
 from bridgetap.errors import Conflict, NotFound
 from bridgetap.ids import CallSid
+from bridgetap.sdp import RecordState
 from bridgetap.streams import CallAbout, CallStreams, Streams
 
 from .leg_states import Ended, Notice
@@ -19,6 +20,7 @@ class LegStreams:
         self._by_sid: dict[CallSid, CallStreams] = {}
         self._call_is_over = False
         self._drained = False
+        self._is_ending = False
 
     def of_party(self, party: Party) -> CallStreams:
         """The streams that carry this party's audio; they end with its leg."""
@@ -30,6 +32,7 @@ class LegStreams:
                 about=_about(party),
                 picture=party.picture,
                 unrecorded=party.hang_up,
+                changed=self._recorded_anew,
             )
             if party.is_over or self._call_is_over:
                 found.end_of_call(drained=self._drained)
@@ -62,13 +65,24 @@ class LegStreams:
 
     def end_of_call(self, *, drained: bool = False) -> None:
         """No further stream starts on any leg, whether it had one or not."""
+        self._is_ending = True
         self._call_is_over, self._drained = True, self._drained or drained
         for streams in self._by_sid.values():
             streams.end_of_call(drained=drained)
 
     def _heard(self, party: Party, notice: Notice) -> None:
         if isinstance(notice, Ended):
+            # With the call's own party all of it ends: nobody is told of that by a re-INVITE.
+            self._is_ending = self._is_ending or party.row.record.parent_call_sid is None
             self._by_sid[party.sid].end_of_call()
+
+    def _recorded_anew(self) -> None:
+        """Whoever is on the call is told, whichever leg is recorded: the others are heard on it."""
+        states = {streams.recorded for streams in self._by_sid.values()}
+        state: RecordState = "on" if "on" in states else "paused" if "paused" in states else "off"
+        before = self._parties.recorded
+        if not self._is_ending and state != (before or "off"):
+            self._parties.tell_recorded(state)
 
 
 def _about(party: Party) -> CallAbout:

@@ -9,21 +9,22 @@ import structlog
 
 from bridgetap.engine import Core, Inbox, IncomingCall, LegStats
 from bridgetap.ids import CallSid
-from bridgetap.sdp import Policy, ip_version, parse
+from bridgetap.sdp import Policy, RecordState, RecordWish, ip_version, parse
 from bridgetap.settings import Codec
 from bridgetap.streams import Picture, StreamNews
 
 from .bodies import session_description
+from .indication import Indication
 from .ledger import CallEntry, Ledger
 from .leg import Leg, LegNews
-from .leg_states import Answered, EarlyMedia, Ended, Notice, Referred, Ringing, Silent, State
+from .leg_states import Answered, EarlyMedia, Ended, Notice, Referred, Ringing, Silent, State, Untold
 from .media_address import MediaAddress, MediaAddresses
 from .referral import Referral
 from .routing import Destination
 from .session import SessionParts
 from .trunks import Trunk
 
-RTP_TIMEOUT = 31953
+RTP_TIMEOUT, UNTOLD, RECORD_WISH = 31953, 31954, 31955
 DECLINED = 603
 
 Watcher: TypeAlias = Callable[["Party", Notice], None]
@@ -61,6 +62,7 @@ class Party:
         self.on_referral: Callable[[Party, Referral], None] | None = None
         self.picture = Picture()  # who talks on this leg now
         self.on_news: Callable[[StreamNews], None] = lambda _: None  # its streams, where it has any
+        self.record_wish: RecordWish | None = None  # what it said last of wanting to be recorded
         self.settled: asyncio.Future[Answered | Ended] = asyncio.get_running_loop().create_future()
         self.trunk = trunk
         leg.when_closed = self._closed
@@ -181,6 +183,7 @@ class Parties:
         self._codecs = codecs
         self._inbox: Inbox[tuple[Leg, LegNews]] = Inbox()
         self._live: dict[Leg, Party] = {}
+        self._recorded: RecordState | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self._log = structlog.get_logger(__name__).bind()
@@ -203,7 +206,7 @@ class Parties:
             trunk.take()  # before anything is waited for: nobody else may take the last place
         try:
             address = await self._addresses.towards(destination.peer_host)
-            parts = self._parts(row.record.sid, address, trunk)
+            parts = self._parts(row.record.sid, address, trunk, aware=destination.record_aware)
             leg = Leg.outgoing(destination, core=self._core, parts=parts, sink=self._put)
         except BaseException:
             if trunk is not None:
@@ -230,10 +233,23 @@ class Parties:
                 continue  # it ended while this waited
             for notice in leg.handle(event):
                 self._note(party, notice)
+            self._note_wish(party)
 
     async def wait_until_empty(self) -> None:
         """Until every leg has ended. The core ends each one that was hung up."""
         await self._empty.wait()
+
+    @property
+    def recorded(self) -> RecordState | None:
+        """Whether the call is recorded now; None while nothing of it ever was."""
+        return self._recorded
+
+    def tell_recorded(self, state: RecordState) -> None:
+        """It is so from now on: everybody who wants to know is told, and whoever joins later."""
+        self._recorded = state
+        self._log.info("call.recorded", state=state)
+        for leg in list(self._live):
+            leg.indicate(state)
 
     def find(self, sid: CallSid) -> list[Party]:
         """Who is live under that SID, its own or that of whose place it took; several where several phones
@@ -257,6 +273,11 @@ class Parties:
             message = f"no audio came for {notice.silent_ms} ms: the leg is ended"
             self._ledger.notify(level="warning", code=RTP_TIMEOUT, message=message, call_sid=party.sid)
             party.hang_up()
+        if isinstance(notice, Untold):
+            message = (
+                f"to be told that recording is {notice.state} was answered {notice.status}: tell the party yourself"
+            )
+            self._ledger.notify(level="warning", code=UNTOLD, message=message, call_sid=party.sid)
         if isinstance(notice, Referred):
             if party.on_referral is None:
                 party.leg.refuse_referral(notice.referral, DECLINED)  # only who talks to somebody may
@@ -266,6 +287,14 @@ class Parties:
             self._forget(party.leg)
         party.hear(notice)
 
+    def _note_wish(self, party: Party) -> None:
+        """It is written down and changes nothing: whether a call is recorded is for who runs the server to say."""
+        wish = party.leg.record_wish
+        if wish is not None and wish != party.record_wish:
+            party.record_wish = wish
+            message = f"the party wishes about recording: {wish}"
+            self._ledger.notify(level="warning", code=RECORD_WISH, message=message, call_sid=party.sid)
+
     def _add(
         self, leg: Leg, *, row: CallEntry, entry: CallEntry | None, trunk: Trunk | None, user: str | None
     ) -> Party:
@@ -273,6 +302,7 @@ class Parties:
         party = Party(leg, row=row, entry=entry, trunk=trunk, user=user)
         self._live[leg] = party
         self._empty.clear()
+        self._note_wish(party)
         return party
 
     def _forget(self, leg: Leg) -> None:
@@ -283,7 +313,7 @@ class Parties:
     def _put(self, leg: Leg, event: LegNews) -> None:
         self._inbox.put((leg, event))
 
-    def _parts(self, sid: CallSid, address: MediaAddress, trunk: Trunk | None) -> SessionParts:
+    def _parts(self, sid: CallSid, address: MediaAddress, trunk: Trunk | None, *, aware: bool = False) -> SessionParts:
         settings = trunk.settings if trunk is not None else None
         codecs = settings.codecs if settings is not None and settings.codecs else self._codecs
         policy = Policy(codecs=codecs, telephone_event=settings is None or settings.dtmf == "rfc4733")
@@ -293,4 +323,5 @@ class Parties:
             policy=policy,
             session_id=self._ledger.session_id(),
             cname=f"{sid}@bridgetap",
+            indication=Indication(aware=aware, state=self._recorded),
         )

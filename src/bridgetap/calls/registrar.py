@@ -16,6 +16,7 @@ from bridgetap.engine import Core, FlowClosed, FlowId, Headers, RegisterReceived
 from bridgetap.errors import InvalidInput
 
 from .addresses import NameAddr, SipUri
+from .indication import is_record_aware
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Binding:
     transport: Transport
     source: str
     flow: FlowId | None  # None after a restart: the connection is gone
+    record_aware: bool = False  # not kept over a restart: its answer to a call says it again
 
     def target(self) -> str:
         """The URI to call. Without its connection a UDP phone is called where it was last heard:
@@ -183,6 +185,7 @@ def _apply(
         transport=request.transport,
         source=request.source,
         flow=request.flow,
+        record_aware=is_record_aware(request.headers),
     )
     return (*bindings, new)
 

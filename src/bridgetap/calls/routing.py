@@ -40,6 +40,7 @@ class Destination:
     flow: FlowId | None = None
     trunk: Trunk | None = None
     user: str | None = None  # whose registered phone it is
+    record_aware: bool = False  # it wants to be told of recordings, and said so before it was called
     codecs: tuple[Codec, ...] | None = None  # None: as `media.codecs` says
     peer_host: str = ""  # where it goes, to choose our own address toward it
 
@@ -201,6 +202,7 @@ class Router:
                     headers=[],
                     flow=binding.flow,
                     user=identity,
+                    record_aware=binding.record_aware,
                     peer_host=binding.source.rpartition(":")[0],
                 ),
             )

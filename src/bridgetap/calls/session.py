@@ -1,14 +1,15 @@
 """One leg's audio: the RTP leg in the core and the offer/answer exchange that steers it (RFC 3264)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import structlog
 
 from bridgetap.engine import Core, Direction, LegHandle, LegMedia
 from bridgetap.errors import InvalidSdp
 from bridgetap.ids import CallSid
-from bridgetap.sdp import AgreedMedia, Negotiation, Policy
+from bridgetap.sdp import AgreedMedia, Negotiation, Policy, RecordState, RecordWish, record_wish
 
+from .indication import Indication
 from .media_address import MediaAddress
 
 # Where a leg "sends" whose peer has named no place yet (c=0.0.0.0): nobody's addresses.
@@ -27,6 +28,7 @@ class SessionParts:
     policy: Policy
     session_id: int
     cname: str
+    indication: Indication = field(default_factory=Indication)
 
 
 class Session:
@@ -35,6 +37,7 @@ class Session:
     def __init__(self, *, core: Core, parts: SessionParts) -> None:
         """Open the RTP leg; `EngineError` when no port is free."""
         self.rtp: LegHandle = core.media.open_leg(address=parts.address.bind, label=parts.sid)
+        self.indication = parts.indication
         self._cname = parts.cname
         self._ip_version = 6 if ":" in parts.address.advertised else 4
         self._negotiation = Negotiation(
@@ -57,6 +60,12 @@ class Session:
         return self._theirs
 
     @property
+    def record_wish(self) -> RecordWish | None:
+        """Whether the far end wants to be recorded, where it says so."""
+        remote = self._negotiation.remote
+        return record_wish(remote) if remote is not None else None
+
+    @property
     def is_agreed(self) -> bool:
         return self._negotiation.media is not None
 
@@ -64,7 +73,8 @@ class Session:
         """An offer of ours; with `direction`, that is what we want from now on."""
         if direction is not None:
             self._wanted = direction
-        return self._negotiation.offer(direction=self._wanted)
+        self.indication.offered()
+        return self._negotiation.offer(direction=self._wanted, record=self.indication.word)
 
     def accept(self, body: bytes) -> bool:
         """Take their answer to our offer; False where it cannot be used, and then nothing changes."""
@@ -73,16 +83,21 @@ class Session:
         except InvalidSdp as error:
             self._log.warning("leg.answer_unusable", error=str(error))
             return False
+        self.indication.answered(taken=True)
         self.configure(agreed)
         return True
 
-    def abandon_offer(self) -> None:
-        """They refused our offer: what was agreed before goes on."""
-        self._negotiation.abandon_offer()
+    def abandon_offer(self) -> RecordState | None:
+        """They refused our offer: what was agreed before goes on. What it would have told them of a recording."""
+        untold = self.indication.answered(taken=False)
+        if not self.indication.is_offered:  # else another one is on its way already
+            self._negotiation.abandon_offer()
+        return untold
 
     def prepare_answer(self, body: bytes) -> tuple[bytes, AgreedMedia]:
         """Our answer to their offer, not in force yet; `InvalidSdp` where it cannot be answered."""
-        answer = self._negotiation.answer(body, direction=self._wanted)
+        answer = self._negotiation.answer(body, direction=self._wanted, record=self.indication.word)
+        self.indication.said()
         self._theirs = self._their_direction(answer.media)
         return answer.body, answer.media
 

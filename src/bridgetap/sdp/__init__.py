@@ -1,5 +1,6 @@
 """Session descriptions: read them, offer and answer by policy (RFC 8866, RFC 3264). Pure."""
 
+from .awareness import RecordState, RecordWish, record_wish
 from .codecs import Codec
 from .description import Attribute, Connection, Media, Origin, SessionDescription
 from .negotiation import Answer, Negotiation
@@ -19,6 +20,8 @@ __all__ = [
     "Negotiation",
     "Origin",
     "Policy",
+    "RecordState",
+    "RecordWish",
     "RecordingAnswer",
     "RecordingLine",
     "RecordingNegotiation",
@@ -26,4 +29,5 @@ __all__ = [
     "Sink",
     "ip_version",
     "parse",
+    "record_wish",
 ]

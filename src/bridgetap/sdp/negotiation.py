@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from bridgetap.errors import InvalidSdp
 
+from .awareness import RecordState, record_attributes
 from .codecs import DYNAMIC, STATIC, TELEPHONE_EVENT, Codec, PayloadType, codec_attributes
 from .description import Attribute, Connection, Media, SessionDescription
 from .parse import parse
@@ -51,11 +52,12 @@ class Negotiation:
         """The peer's last description that led to an agreement."""
         return self._remote
 
-    def offer(self, *, direction: Direction = "sendrecv") -> bytes:
-        """An offer of ours: first INVITE, re-INVITE, UPDATE, or the 200 to an INVITE without one."""
+    def offer(self, *, direction: Direction = "sendrecv", record: RecordState | None = None) -> bytes:
+        """An offer of ours: first INVITE, re-INVITE, UPDATE, or the 200 to an INVITE without one. `record` is
+        what the peer is told of its audio being recorded."""
         codecs = tuple((STATIC[codec], codec) for codec in self._policy.codecs)
         event = self._telephone_event if self._policy.telephone_event else None
-        audio = self._audio("RTP/AVP", codecs, event, direction)
+        audio = self._audio("RTP/AVP", codecs, event, direction, record)
         media: tuple[Media, ...] = (audio,)
         index = 0
         if self._sent is not None:  # §8: as many lines as before, in the same order
@@ -95,8 +97,11 @@ class Negotiation:
         """Our offer was refused (488, 491): what was agreed before goes on."""
         self._offered = None
 
-    def answer(self, body: bytes, *, direction: Direction = "sendrecv") -> Answer:
-        """Answer the peer's offer. `InvalidSdp.status` is the SIP response where that cannot be done."""
+    def answer(self, body: bytes, *, direction: Direction = "sendrecv", record: RecordState | None = None) -> Answer:
+        """Answer the peer's offer. `InvalidSdp.status` is the SIP response where that cannot be done.
+
+        An offer of ours that still waits for its turn is not taken back by that (it may have met theirs:
+        491); its answer is taken when it comes."""
         remote = parse(body)
         audio = find_audio(remote, version=self._address.version)
         chosen = self._choose(audio)
@@ -104,10 +109,10 @@ class Negotiation:
         agreed = self._agree(audio, send=chosen, receive=(chosen,), events=(event, event), direction=direction)
         # The offerer's own numbers come back (§6.1), so both ways are the same.
         lines = [_refused(media) for media in remote.media]
-        accepted = self._audio(audio.media.protocol, (chosen,), event, agreed.direction)
+        accepted = self._audio(audio.media.protocol, (chosen,), event, agreed.direction, record)
         lines[audio.index] = replace(accepted, attributes=(*_mid(audio.media), *accepted.attributes))
         sent = self._describe(tuple(lines), times=remote.times or ("t=0 0",))
-        self._sent, self._offered = sent, None
+        self._sent = sent
         self._telephone_event = event if event is not None else _free_number(audio)
         self._media, self._remote = agreed, remote
         return Answer(body=bytes(sent), media=agreed)
@@ -160,6 +165,7 @@ class Negotiation:
         codecs: tuple[tuple[PayloadType, Codec], ...],
         telephone_event: PayloadType | None,
         direction: Direction,
+        record: RecordState | None,
     ) -> Media:
         numbers = [number for number, _ in codecs]
         if telephone_event is not None:
@@ -173,6 +179,7 @@ class Negotiation:
                 *codec_attributes(codecs, telephone_event),
                 Attribute(name="ptime", value=str(self._policy.ptime_ms)),
                 Attribute(name=direction),
+                *record_attributes(record),
             ),
         )
 

@@ -11,6 +11,7 @@ from bridgetap.errors import Conflict, InvalidStream, NotFound
 from bridgetap.flow.effects import Transport
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.ids import CallSid, SiprecSid, StreamSid, make_sid
+from bridgetap.sdp import RecordState
 from bridgetap.store import StoreFull, StoreRefused, StreamRecord
 from bridgetap.webhooks import StatusCallback
 
@@ -47,9 +48,11 @@ class Streams:
         about: CallAbout | None = None,
         picture: Picture | None = None,
         unrecorded: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] = lambda: None,
     ) -> "CallStreams":
         """The streams of a call: they carry the audio of that leg. `about` and `picture` are what recorders are
-        told of it; `unrecorded` ends a call that must be recorded and is not."""
+        told of it; `unrecorded` ends a call that must be recorded and is not; `changed` is called when
+        `CallStreams.recorded` may be another."""
         return CallStreams(
             parts=self._parts,
             registry=self,
@@ -58,6 +61,7 @@ class Streams:
             about=about or CallAbout(sid=call_sid, group=call_sid),
             picture=picture or Picture(),
             unrecorded=unrecorded,
+            changed=changed,
         )
 
     @property
@@ -105,10 +109,12 @@ class CallStreams:
         about: CallAbout,
         picture: Picture,
         unrecorded: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         self._about = about
         self._picture = picture
         self._unrecorded = unrecorded
+        self._changed = changed
         self._parts = parts
         self._registry = registry
         self._call_sid = call_sid
@@ -226,8 +232,13 @@ class CallStreams:
 
     def paused(self) -> frozenset[str]:
         """The SIDs of the recordings that are paused."""
-        carriers = {sid: stream.carrier for sid, stream in self._streams.items()}
-        return frozenset(sid for sid, one in carriers.items() if isinstance(one, RecorderCarrier) and one.is_paused)
+        return frozenset(sid for sid, carrier in self._recordings().items() if carrier.is_paused)
+
+    @property
+    def recorded(self) -> RecordState | None:
+        """Whether recorders take this leg now; None where none does."""
+        states = {carrier.recorded for carrier in self._recordings().values()}
+        return "on" if "on" in states else "paused" if "paused" in states else None
 
     def tell(self, news: StreamNews) -> None:
         """Something happened on the call: every stream that asked for such news and takes audio now
@@ -253,6 +264,10 @@ class CallStreams:
                 stream.carrier.call_ended()
 
     # -- below --
+
+    def _recordings(self) -> dict[str, RecorderCarrier]:
+        carriers = {sid: stream.carrier for sid, stream in self._streams.items()}
+        return {sid: carrier for sid, carrier in carriers.items() if isinstance(carrier, RecorderCarrier)}
 
     def _fork_of(self, request: StreamRequest, sid: StreamSid, *, bidirectional: bool) -> Callable[[Stream], Carrier]:
         target = fork_target(
@@ -283,7 +298,13 @@ class CallStreams:
         return lambda stream: RecorderCarrier(
             order,
             recorders=recorders,
-            listener=Listener(opened=stream.opened, warned=stream.warn, ended=stream.end, unrecorded=self._unrecorded),
+            listener=Listener(
+                opened=stream.opened,
+                warned=stream.warn,
+                ended=stream.end,
+                unrecorded=self._unrecorded,
+                changed=self._changed,
+            ),
         )
 
     def _stop(self, stream: Stream) -> None:

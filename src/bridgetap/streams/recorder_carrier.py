@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bridgetap.engine import LegHandle
 from bridgetap.flow.effects import Track
 from bridgetap.ids import SiprecSid
+from bridgetap.sdp import RecordState
 from bridgetap.siprec import CallFacts, RecordedCall, carry
 from bridgetap.siprec.happenings import Changed, PauseWanted, ResumeWanted, StopWanted
 from bridgetap.siprec.orders import Over, PassedOver, Started
@@ -49,6 +50,7 @@ class Listener:
     warned: Callable[[int, str], None]
     ended: Callable[[End], None]
     unrecorded: Callable[[], None]  # a connector whose recording is mandatory has failed
+    changed: Callable[[], None]  # `recorded` may be another now
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class _Chain:
     call: RecordedCall
     headers: tuple[tuple[str, str], ...]
     recording: SiprecRecording | None = None
+    started: bool = False
     over: Over | None = None
 
 
@@ -82,6 +85,14 @@ class RecorderCarrier:
     @property
     def host(self) -> str:
         return self._order.chains[0].name
+
+    @property
+    def recorded(self) -> RecordState | None:
+        """What the parties of the call are to know of it; None before a recorder has taken it, and after the end.
+        While one recorder is lost and the next one asked, it counts as on."""
+        if not any(chain.started and chain.over is None for chain in self._chains):
+            return None
+        return "paused" if self.is_paused else "on"
 
     def begin(self) -> None:
         for chain in self._chains:
@@ -109,6 +120,7 @@ class RecorderCarrier:
         """Send nothing, or again: what is said meanwhile reaches no recorder."""
         self.is_paused = paused
         self._tell_all(PauseWanted() if paused else ResumeWanted())
+        self._listener.changed()
 
     def stop(self) -> None:
         self._tell_all(StopWanted(reason="stopped"))
@@ -165,13 +177,17 @@ class RecorderCarrier:
                 self._chain_over(chain, told)
             case _ if self._dropped:
                 pass
-            case Started() if not self._opened:
-                self._opened = True
-                self._listener.opened((self._clock.now_ns() - self._began_ns) / 1e6)
             case Started():
-                pass
+                chain.started = True
+                self._started()
             case PassedOver():
                 self._listener.warned(FAILED_AT_RECORDER, f"{told.target}: {told.reason}; it is passed over")
+        self._listener.changed()
+
+    def _started(self) -> None:
+        if not self._opened:
+            self._opened = True
+            self._listener.opened((self._clock.now_ns() - self._began_ns) / 1e6)
 
     def _chain_over(self, chain: _Chain, over: Over) -> None:
         if self._dropped:

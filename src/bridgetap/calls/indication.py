@@ -1,0 +1,70 @@
+"""What one far end is told of being recorded, and what it has heard of that already (RFC 7866 §6.1.2, §6.3)."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bridgetap.engine import Headers
+from bridgetap.sdp import RecordState
+
+RECORD_AWARE = "record-aware"
+
+
+def is_record_aware(headers: Headers) -> bool:
+    """Whether who sends these wants to be told in its session description."""
+    supported = (value for name, value in headers if name.lower() in ("supported", "k"))
+    return any(tag.strip().lower() == RECORD_AWARE for value in supported for tag in value.split(","))
+
+
+@dataclass(slots=True)
+class Indication:
+    """Follows what goes out: what an offer says is heard once it is answered, what an answer says at once.
+
+    Whoever was aware once stays so: the tag belongs to the beginning of a dialog (§6.3), and one who was told
+    that a recording began must hear of its end.
+    """
+
+    aware: bool = False
+    state: RecordState | None = None  # as it is; None: nothing of this call was ever recorded
+    _told: RecordState | None = None
+    _refused: RecordState | None = None
+    _offered: deque[RecordState | None] = field(default_factory=deque)
+
+    @property
+    def word(self) -> RecordState | None:
+        """What our next description says to this far end; None: not a word."""
+        return self.state if self.aware else None
+
+    @property
+    def is_offered(self) -> bool:
+        """An offer of ours is open."""
+        return bool(self._offered)
+
+    @property
+    def is_due(self) -> bool:
+        """It does not know, is not just being told something, and has not refused to hear this."""
+        return not self._offered and self.word not in (None, self._told, self._refused)
+
+    def learn(self, headers: Headers) -> None:
+        """A message of the far end's."""
+        self.aware = self.aware or is_record_aware(headers)
+
+    def change(self, state: RecordState | None) -> None:
+        self.state, self._refused = state, None
+
+    def offered(self) -> None:
+        """An offer goes out; `answered` follows."""
+        self._offered.append(self.word)
+
+    def answered(self, *, taken: bool) -> RecordState | None:
+        """The oldest open offer was answered. What the far end now does not know, though it was to be told."""
+        said = self._offered.popleft() if self._offered else self._told
+        if taken:
+            self._told = said
+        elif said != self._told:
+            self._refused = said
+            return said
+        return None
+
+    def said(self) -> None:
+        """An answer of ours goes out."""
+        self._told = self.word
