@@ -29,12 +29,12 @@ def run(rig: Rig, options: argparse.Namespace) -> None:
 
 def _round(rig: Rig, **how: Any) -> dict[str, tuple[Copies, Copies]]:
     """By name, the same calls without forks and with them. What is compared is measured one after the other."""
-    plain = rig.copies(Bridgetap(name="bridgetap, relay", forks=False), cps=FAST_CPS, **how)
-    pairs = {"bridgetap": (plain, rig.copies(Bridgetap(name="bridgetap, SIPREC", recorder="tcp"), **how))}
+    plain = rig.copies(Bridgetap(forks=False), cps=FAST_CPS, **how)
+    pairs = {"bridgetap": (plain, rig.copies(Bridgetap(what="SIPREC", recorder="tcp"), **how))}
     if rtpengine.installed():
         forked = rig.copies(rtpengine.Rtpengine(), cps=FAST_CPS, **how)
         pairs["rtpengine"] = rig.copies(rtpengine.Rtpengine(forks=False), cps=FAST_CPS, **how), forked
-    pairs["SRTP"] = plain, rig.copies(Bridgetap(name="bridgetap, SRTP", recorder="tls"), secure=True, **how)
+    pairs["SRTP"] = plain, rig.copies(Bridgetap(what="SRTP", recorder="tls"), secure=True, **how)
     return pairs
 
 
