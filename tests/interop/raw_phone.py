@@ -25,13 +25,14 @@ class Message:
     start: str
     headers: tuple[tuple[str, str], ...]
     body: str
+    raw: bytes = b""
 
     @classmethod
     def parse(cls, data: bytes) -> "Message":
         head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
         lines = head.split("\r\n")
         pairs = tuple((k.strip(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:]))
-        return cls(lines[0], pairs, body)
+        return cls(lines[0], pairs, body, data)
 
     @property
     def status(self) -> int:

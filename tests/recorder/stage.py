@@ -18,6 +18,7 @@ from bridgetap.clock import SystemClock
 from bridgetap.engine import Core, LegHandle, LegMedia, MediaConfig, SipConfig
 from bridgetap.engine.native import open_core
 from bridgetap.recorder import Conduct, Recorder, RecorderConfig, open_recorder
+from bridgetap.siprec import RecordedCall
 from bridgetap.siprec.happenings import StopWanted
 from bridgetap.siprec.recorder_uri import parse_recorder
 from bridgetap.streams.connectors import Connector
@@ -46,7 +47,7 @@ class Caller:
     told: list[Any] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)  # the datagrams that the caller got
 
-    def record(self, *targets: str, **changes: Any) -> "Running":
+    def record(self, *targets: str, call: RecordedCall = CALL, **changes: Any) -> "Running":
         """Begin to record at the first of these recorders that takes it."""
         connector = Connector(
             name="srs", recorders=tuple(parse_recorder(uri, place="recorders") for uri in targets), **changes
@@ -56,7 +57,7 @@ class Caller:
                 core=self.core, addresses=_Loopback(), clock=SystemClock(), entropy=secrets.token_bytes
             ),
             connector=connector,
-            call=CALL,
+            call=call,
             leg=self.leg,
             tracks=(("1", "inbound"), ("2", "outbound")),
             told=self.told.append,
