@@ -304,7 +304,7 @@ async def test_the_command_line_records(tmp_path: Path) -> None:
 
 
 async def test_a_silent_recorder_delays_nothing_and_costs_the_call_nothing(tmp_path: Path) -> None:
-    """The flow is two widgets further, and the two talk, before the recorder has said a word."""
+    """48: The flow is two widgets further, and the two talk, before the recorder has said a word."""
     async with studio(tmp_path, widget, Conduct(silent=True)) as room:
         caller, callee = await talk(room)
         recording = await room.recording()
@@ -363,6 +363,8 @@ async def test_a_recorder_that_is_lost_in_the_middle_has_its_place_taken(tmp_pat
     ],
 )
 async def test_a_hostile_recorder_costs_the_call_nothing(tmp_path: Path, answer: bytes) -> None:
+    """48."""
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(answer)

@@ -30,7 +30,7 @@ BEGINNING = "complete 1,2 sip:+15551230001@pstn.example.net,sip:bob@voice.exampl
 async def test_each_track_is_the_right_party_and_every_packet_is_there(
     tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
 ) -> None:
-    """Three recordings of one call at once, over UDP, TCP and TLS; the one by TCP is paused for a while."""
+    """43, 44, 45, 49: three recordings of one call at once, over UDP, TCP and TLS; that by TCP pauses."""
     certificate, key = localhost
     with foreign_recorder(tmp_path, calls=3, certificate=certificate, key=key) as there:
         async with speaking(trusted_ca=str(authority.path)) as caller:

@@ -174,6 +174,7 @@ async def play(script: Script, phone: RawPhone, caller: Caller) -> None:
 
 
 async def test_no_hostile_recorder_costs_the_call_anything() -> None:
+    """48."""
     async with speaking() as caller, AsyncExitStack() as stack:
         server = ("127.0.0.1", int(caller.core.sip.addresses()[0].rpartition(":")[2]))
         recordings, scripts = {}, {}

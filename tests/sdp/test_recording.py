@@ -34,6 +34,7 @@ def version_of(body: bytes) -> int:
 
 
 def test_an_offer_has_a_labelled_sendonly_line_for_each_track() -> None:
+    """16, 17, 19, 26."""
     offer = parse(session().offer())
     assert [media.port for media in offer.media] == [40000, 40002]
     assert [media.values("label") for media in offer.media] == [["1"], ["2"]]
@@ -69,6 +70,7 @@ def test_an_answer_says_where_each_track_goes() -> None:
 def test_lines_are_matched_by_place_and_what_is_missing_is_refused(
     lines: tuple[str, ...], flows: list[bool | None]
 ) -> None:
+    """50."""
     ours = session()
     ours.offer()
     assert [sink.flows if sink else None for sink in ours.accept(theirs(*lines))] == flows
@@ -83,6 +85,7 @@ def test_an_answer_that_takes_nothing_is_a_refusal(lines: tuple[str, ...]) -> No
 
 
 def test_a_pause_is_inactive_everywhere_and_the_version_goes_up_by_one() -> None:
+    """19, 22."""
     ours = session()
     first = ours.offer()
     assert ours.offer() == first
@@ -109,6 +112,7 @@ def test_the_recorder_pauses_and_resumes_at_another_port() -> None:
 
 
 def test_a_line_the_recorder_switches_off_keeps_its_place_and_an_added_one_is_refused() -> None:
+    """23, 54."""
     ours = session()
     ours.offer()
     ours.accept(theirs(line(5000), line(5002)))
@@ -126,6 +130,7 @@ def test_an_offer_of_theirs_with_fewer_lines_is_refused() -> None:
 
 
 def test_encrypted_lines_have_their_own_keys_and_want_one_back() -> None:
+    """24."""
     ours = session(SECURE)
     offer = parse(ours.offer())
     assert [media.protocol for media in offer.media] == ["RTP/SAVP", "RTP/SAVP"]
@@ -182,6 +187,7 @@ def test_an_unencrypted_answer_to_an_encrypted_offer_is_refused() -> None:
 
 
 def test_a_label_that_is_no_token_is_refused() -> None:
+    """17."""
     with pytest.raises(InvalidSdp, match="token"):
         session((RecordingLine(label="a b", port=40000),))
 

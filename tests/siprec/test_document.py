@@ -79,12 +79,14 @@ RECORDINGS = st.builds(
 
 @given(RECORDINGS)
 def test_whatever_is_written_is_valid_and_read_back(recording: Recording) -> None:
+    """27."""
     document = write(recording)
     assert_valid(document)
     assert read(document) == recording
 
 
 def test_a_document_says_its_version_encoding_and_ends_its_lines_with_crlf() -> None:
+    """28."""
     document = write(snapshot(CALL))
     assert document.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\r\n<recording xmlns="' + NAMESPACE.encode())
     assert document.count(b"\n") == document.count(b"\r\n")
@@ -93,6 +95,7 @@ def test_a_document_says_its_version_encoding_and_ends_its_lines_with_crlf() -> 
 
 @pytest.mark.parametrize("value", ["<>&\"'", "two\nlines", "tab\tand cr\rlf", "smile 😀", "", "  blanks  ", "]]>"])
 def test_a_parameter_keeps_its_value(value: str) -> None:
+    """37."""
     facts = CallFacts(call_sid="CA1", siprec_sid="SR1", direction="inbound", parameters=((f"k{value}", value),))
     recording = Recording(sessions=(Session(id=make_id(bytes(16)), call=facts),))
     document = write(recording)
@@ -107,6 +110,7 @@ def test_what_stands_in_foreign_namespaces_is_passed_over() -> None:
 
 
 def test_ids_are_16_bytes_in_base64_and_of_version_4() -> None:
+    """30."""
     one = make_id(b"\xff" * 16)
     assert (len(one), one[-2:]) == (24, "==")
     assert is_id(one)
@@ -120,6 +124,7 @@ def test_ids_are_16_bytes_in_base64_and_of_version_4() -> None:
     [(0, "1970-01-01T00:00:00.000Z"), (NINE + 120_999_999, "2026-11-27T09:00:00.120Z")],
 )
 def test_times_are_utc_with_capital_letters(at_ns: int, text: str) -> None:
+    """35."""
     assert instant(at_ns) == text
 
 

@@ -14,6 +14,7 @@ XML = '<?xml version="1.0" encoding="UTF-8"?>\r\n<recording>Zürich</recording>\
 
 
 def test_an_independent_parser_finds_both_parts_untouched() -> None:
+    """8, 9, 11."""
     content_type, body = compose(OFFER, XML, boundary="b0")
     message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
     sdp, metadata = message.get_payload()
@@ -25,17 +26,20 @@ def test_an_independent_parser_finds_both_parts_untouched() -> None:
 
 
 def test_every_line_ends_with_crlf() -> None:
+    """7."""
     _, body = compose(OFFER, XML, boundary="b0")
     assert body.count(b"\n") == body.count(b"\r\n") == body.count(b"\r")
 
 
 def test_legacy_changes_the_type_alone() -> None:
+    """10."""
     _, body = compose(OFFER, XML, boundary="b0")
     _, legacy = compose(OFFER, XML, boundary="b0", metadata_type=METADATA_LEGACY)
     assert legacy == body.replace(METADATA.encode(), METADATA_LEGACY.encode())
 
 
 def test_a_boundary_that_stands_in_a_part_is_a_bug_of_ours() -> None:
+    """5."""
     with pytest.raises(ValueError, match="boundary"):
         compose(b"v=0\r\n--b0\r\n", XML, boundary="b0")
 

@@ -38,6 +38,7 @@ def test_a_key_becomes_a_header(key: str, header: str) -> None:
     ],
 )
 def test_a_key_that_cannot_be_a_header_is_refused_with_its_place(key: str, code: int) -> None:
+    """38."""
     with pytest.raises(InvalidStream) as refused:
         carry((("good", "v"), (key, "v")), as_="both")
     assert (refused.value.code, refused.value.place) == (code, "parameters[1].name")
@@ -66,6 +67,7 @@ def test_a_value_stays_on_its_line(value: str, header: str) -> None:
 
 @given(st.text(max_size=200))
 def test_no_value_can_begin_another_line(value: str) -> None:
+    """38."""
     line = header_value(value)
     assert all(0x20 <= ord(character) < 0x7F for character in line)
 
@@ -87,6 +89,7 @@ def test_what_xml_cannot_carry_is_refused() -> None:
 
 
 def test_too_much_for_headers_is_refused_and_metadata_takes_it() -> None:
+    """38."""
     parameters = tuple((f"k{n}", "v" * 400) for n in range(12))
     with pytest.raises(InvalidStream, match="4096 bytes"):
         carry(parameters, as_="both")

@@ -30,6 +30,7 @@ def test_a_recorder_is_read(text: str, uri: str, secure: bool) -> None:
 
 
 def test_what_the_uri_leaves_open_is_the_connectors() -> None:
+    """12."""
     assert parse_recorder("sip:a@b", place="", transport="udp").transport == "udp"
     assert parse_recorder("sip:a@b", place="", secure=True).transport == "tls"
     assert parse_recorder("sip:a@b;transport=tcp", place="", transport="udp", secure=True).transport == "tcp"

@@ -55,6 +55,7 @@ def kinds(orders: list[Order]) -> list[type[Order]]:
 
 
 def test_the_first_recorder_is_asked_with_everything() -> None:
+    """29."""
     made = session()
     assert made.outputs() == [Ask(target=ONE, document=snapshot(CALL), paused=False)]
     assert after(made, Taken()) == [Started(target=ONE), Flow()]
@@ -63,6 +64,7 @@ def test_the_first_recorder_is_asked_with_everything() -> None:
 
 @pytest.mark.parametrize("status", [403, 420, 480, 486, 488, 500, 503, 603])
 def test_a_refusal_leads_to_the_next_recorder_with_the_same_ids(status: int) -> None:
+    """31."""
     made = session()
     (first,) = made.outputs()
     orders = after(made, Refused(status=status, reason="No"))
@@ -75,6 +77,7 @@ def test_a_refusal_leads_to_the_next_recorder_with_the_same_ids(status: int) -> 
 
 
 def test_silence_leads_to_the_next_recorder_and_the_last_ones_is_the_end() -> None:
+    """61."""
     made = session()
     made.outputs()
     assert made.next_timeout() == 4.0
@@ -97,6 +100,7 @@ def test_all_refused_is_one_failure_with_the_last_status() -> None:
 
 
 def test_a_redirect_is_followed_and_a_loop_of_them_is_not() -> None:
+    """64."""
     made = session(ONE)
     made.outputs()
     orders = after(made, *[Refused(status=302, targets=(f"sip:{n}@srs",)) for n in range(5)])
@@ -105,6 +109,7 @@ def test_a_redirect_is_followed_and_a_loop_of_them_is_not() -> None:
 
 
 def test_a_change_is_told_in_part_and_what_changes_meanwhile_goes_out_as_one() -> None:
+    """55."""
     made = recording()
     (first,) = after(made, Changed(call=HELD))
     assert isinstance(first, Tell)
@@ -199,6 +204,7 @@ def test_a_recorder_that_will_not_resume_is_lost() -> None:
 
 @pytest.mark.parametrize("status", [408, 481])
 def test_a_change_that_finds_nobody_moves_the_recording(status: int) -> None:
+    """60."""
     made = recording()
     orders = after(made, Changed(call=HELD), TellAnswered(status=status))
     assert kinds(orders) == [Tell, HangUp, PassedOver, Ask]
@@ -294,7 +300,7 @@ HAPPENINGS = st.sampled_from(
 
 @given(st.lists(HAPPENINGS, max_size=40), st.floats(min_value=0.1, max_value=20))
 def test_whatever_happens_in_any_order(happenings: list[Happening | None], step: float) -> None:
-    """One re-INVITE at a time, nothing partial before everything, one end, and nothing after it."""
+    """40, 41: One re-INVITE at a time, nothing partial before everything, one end, and nothing after it."""
     made = session(ONE, TWO, THREE)
     orders: list[Order] = made.outputs()
     telling = knows = over = False

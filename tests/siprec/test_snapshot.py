@@ -18,6 +18,7 @@ CAROL = Party(
 
 
 def test_a_snapshot_is_complete_and_every_reference_in_it_resolves() -> None:
+    """32."""
     told = snapshot(CALL)
     assert told.mode == "complete"
     assert told.labels == ("1", "2")
@@ -35,6 +36,7 @@ def test_a_snapshot_is_complete_and_every_reference_in_it_resolves() -> None:
 
 
 def test_every_stream_is_sent_by_exactly_one_party() -> None:
+    """34."""
     voices = snapshot(CALL).participant_streams
     assert sorted(id_ for voice in voices for id_ in voice.sends) == sorted([INBOUND.id, OUTBOUND.id])
 

@@ -361,7 +361,7 @@ def test_the_order_of_labels_can_be_the_other_one() -> None:
 
 
 def test_hold_resume_join_leave_and_transfer_are_each_one_update() -> None:
-    """58, and 31: everybody keeps the id they had."""
+    """31, 58: everybody keeps the id they had."""
 
     async def scenario(room: Room) -> None:
         await room.record()

@@ -151,6 +151,8 @@ def offer(command: Command) -> Any:
 
 
 def test_the_invite_says_what_it_is_and_audio_waits_for_the_answer() -> None:
+    """18."""
+
     async def scene(desk: Desk) -> None:
         await desk.turn()
         (invite,) = desk.fake.sent("invite")
@@ -183,6 +185,8 @@ def test_the_invite_says_what_it_is_and_audio_waits_for_the_answer() -> None:
     ],
 )
 def test_an_answer_is_taken_plain_and_in_parts(body: bytes, kind: str) -> None:
+    """50."""
+
     async def scene(desk: Desk) -> None:
         await desk.take(body, kind)
         assert [direction for _, direction in desk.lines] == ["sendonly", "sendonly"]
@@ -191,6 +195,8 @@ def test_an_answer_is_taken_plain_and_in_parts(body: bytes, kind: str) -> None:
 
 
 def test_a_track_that_was_not_taken_is_not_sent() -> None:
+    """42."""
+
     async def scene(desk: Desk) -> None:
         await desk.take(sdp((5000, "recvonly")))
         assert desk.lines == [("198.51.100.5:5000", "sendonly")]
@@ -258,7 +264,7 @@ def test_a_redirect_is_followed_without_what_only_the_connectors_own_host_may_kn
     ],
 )
 def test_where_a_redirect_may_not_lead(contact: str) -> None:
-    """64: loops, weaker transports and addresses that mean something here alone."""
+    """12, 64: loops, weaker transports and addresses that mean something here alone."""
 
     async def scene(desk: Desk) -> None:
         await desk.refuse(302, [("Contact", contact)])
@@ -306,6 +312,8 @@ def test_a_recorder_that_says_nothing_is_passed_over_after_its_time() -> None:
 
 
 def test_a_change_is_a_re_invite_with_both_parts() -> None:
+    """2, 22, 41."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
         desk.recording.tell(Changed(call=HELD))
@@ -321,6 +329,8 @@ def test_a_change_is_a_re_invite_with_both_parts() -> None:
 
 
 def test_a_pause_stops_audio_before_the_recorder_hears_of_it() -> None:
+    """57."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
         desk.recording.tell(PauseWanted())
@@ -341,6 +351,8 @@ def test_a_pause_stops_audio_before_the_recorder_hears_of_it() -> None:
 
 
 def test_the_recorder_pauses_moves_and_resumes() -> None:
+    """51."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
 
@@ -368,6 +380,8 @@ SNAPSHOT = b'<?xml version="1.0"?><requestsnapshot xmlns="urn:ietf:params:xml:ns
 
 @pytest.mark.parametrize("kind", ["application/rs-metadata", METADATA, "application/rs-metadata-request"])
 def test_a_snapshot_request_is_answered_and_then_met(kind: str) -> None:
+    """52."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
         asked = RequestReceived(
@@ -381,6 +395,8 @@ def test_a_snapshot_request_is_answered_and_then_met(kind: str) -> None:
 
 
 def test_an_offerless_re_invite_gets_the_offer_and_everything() -> None:
+    """53."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
         await desk.happen(ReofferReceived(dialog=dialog, request=RequestId(9), method="INVITE", headers=[], body=b""))
@@ -405,6 +421,8 @@ def test_what_it_does_not_know_is_405() -> None:
 
 
 def test_a_goodbye_ends_the_recording_alone() -> None:
+    """66."""
+
     async def scene(desk: Desk) -> None:
         dialog = await desk.take()
         desk.fake.sip.open.discard(dialog)
