@@ -69,7 +69,7 @@ async def test_each_track_is_the_right_party_and_nothing_is_wrong(tmp_path: Path
 
 @pytest.mark.parametrize("conduct", [Conduct(), Conduct(inactive_first=True)])
 async def test_a_secure_recording_is_read_with_the_keys_of_its_lines_alone(tmp_path: Path, conduct: Conduct) -> None:
-    """Checklist 24 and 47."""
+    """24, 47."""
     async with stage(tmp_path, conduct) as made:
         running = made.record(made.recorder.uri("tcp") + ";secure=true")
         recording = await recorded(made)

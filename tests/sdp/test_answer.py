@@ -126,6 +126,7 @@ def test_an_offer_without_usable_audio_gets_488(name: str, rule: str) -> None:
     ],
 )
 def test_why_an_offer_is_not_acceptable_is_said(lines: tuple[str, ...], rule: str) -> None:
+    """25: of the recording client's checklist (docs/siprec.md): there is no encrypted call."""
     with pytest.raises(InvalidSdp) as caught:
         leg().answer(offer(*lines))
     assert caught.value.status == 488

@@ -556,7 +556,7 @@ def test_a_fault_of_ours_is_an_end_like_any_other(breaks: str, monkeypatch: pyte
 def test_names_that_xml_cannot_carry_are_told_without_what_it_cannot() -> None:
     async def scene(desk: Desk) -> None:
         await desk.take()
-        odd = replace(ALICE, names=(NameId(aor="sip:al\x00ice@x.example", name="Al\x0bice\ud800 \uffff"),))
+        odd = replace(ALICE, names=(NameId(aor="sip:al\x00ice@x.example", name="Al\x0bice\ud800\uffff"),))
         desk.recording.tell(Changed(call=CALL.with_party(odd)))
         await desk.turn()
         (told,) = document(desk.fake.sent("reoffer")[0]).participants

@@ -165,7 +165,7 @@ def _write_name(participant: etree._Element, name: NameId) -> None:
 
 def _carried(name: str) -> str:
     """What a party calls itself is the party's: without the characters that XML does not have."""
-    return NO_XML_CHARACTER.sub("", name).strip()
+    return NO_XML_CHARACTER.sub("", name)
 
 
 def _span(element: etree._Element, since_ns: int | None, until_ns: int | None) -> None:
