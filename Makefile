@@ -52,8 +52,9 @@ rust-lint:
 rust-test: $(STAMP)
 	cargo test --locked --workspace --exclude bridgetap-python --quiet
 
+# Two at a time, for most of them wait for something; a file stays together, for what it sets up.
 pytest: build
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 peers: # programs of others: installed as root in CI, otherwise only named
 	@tests/interop/peers.sh $(if $(and $(filter true,$(CI)),$(filter 0,$(shell id -u))),install,report)
