@@ -12,6 +12,7 @@ from bridgetap.calls.indication import Indication, is_record_aware
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.sdp import parse
 from bridgetap.siprec.recorder_uri import parse_recorder
+from bridgetap.siprec.session import GOODBYE_S
 from bridgetap.store import NotificationRecord
 from bridgetap.streams import Connector
 from tests.streams.test_siprec import TAKES
@@ -69,6 +70,8 @@ def play(
     async def main() -> list[NotificationRecord]:
         async with Room(folder, *(states or FLOW), connectors=(SRS,), **options).running() as room:
             await scenario(room)
+            await room.hang_up(1)
+            await room.settle(GOODBYE_S + 1)
         notes: list[NotificationRecord] = room.records.of(NotificationRecord)
         return notes
 
@@ -140,10 +143,10 @@ def test_a_caller_is_told_when_it_begins_and_when_it_ends(tmp_path: Path) -> Non
         await room.pauses(paused=False)
         await room.hears(1)
         await room.hang_up(callee)
+        await room.settle(GOODBYE_S)
         assert room.words(1) == ["on", "paused", "on", "off"]
         assert room.words(callee) == [], "the callee never asked"
         await room.hears(1)
-        await room.hang_up(1)
 
     assert play(tmp_path, scenario) == []
 
@@ -160,6 +163,7 @@ def test_a_callee_is_told_once_its_answer_says_that_it_wants_to_know(tmp_path: P
         assert room.words(1) == []
         await room.hears(callee)
         await room.hang_up(1)
+        await room.settle(GOODBYE_S)
         assert room.words(callee) == ["on"], "a call that ends needs no re-INVITE"
 
     play(tmp_path, scenario)
