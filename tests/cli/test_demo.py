@@ -56,6 +56,10 @@ def test_the_figures_are_those_of_a_call(demo: dict[str, Any]) -> None:
     spoken_s = sum(read_seconds(step.path) for step in CALLER_SCRIPT if isinstance(step, Play))
     assert stream["frames"] > 2 * 50 * spoken_s
     assert 0 < stream["latency_ms_p50"] <= stream["latency_ms_p99"]
+    (recording,) = demo["recordings"]
+    assert (recording["name"], recording["tracks"], recording["missing"]) == ("Recording", ["1", "2"], 0)
+    assert recording["packets"] > 2 * 50 * spoken_s
+    assert (recording["faults"], recording["documents"]) == ([], 3)  # all, the callee joins, the callee leaves
     assert demo["setup_ms"] > 0
     assert demo["next_ms"] >= 0
 
@@ -83,7 +87,10 @@ async def test_each_track_says_what_its_party_said(
 
 
 def test_nothing_is_left_behind_but_the_audio(demo: dict[str, Any], folder: Path) -> None:
-    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == sorted(demo["wav"])
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    (recording,) = demo["recordings"]
+    papers = [*(f"metadata-{n + 1}.xml" for n in range(recording["documents"])), "recording.json"]
+    assert left == {*demo["wav"], *(f"{recording['folder']}/{name}" for name in papers)}
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bridgetap.cli.demo_checks import Evidence, StreamEvidence, judge
 from bridgetap.cli.demo_flow import STEPS, demo_flow
+from bridgetap.cli.demo_recording import RecordingEvidence
 from bridgetap.engine import LegId, LegStats
 from bridgetap.flow import Definition
 from bridgetap.ids import AccountSid, CallSid, StreamSid
@@ -82,12 +83,24 @@ def good() -> Evidence:
         latency_p50_us=400,
         latency_p99_us=2100,
     )
+    recording = RecordingEvidence(
+        name="Recording",
+        end_reason="stopped",
+        folder=Path("demo-output/recording-1"),
+        packets={"1": 300, "2": 301},
+        lost=0,
+        wavs={"1": CALLER_WAV, "2": CALLEE_WAV},
+        documents=3,
+        parameters={"Custom1": "Bob"},
+        faults=(),
+    )
     return Evidence(
         path=STEPS,
         next_ms=1.0,
         caller=report("bye", CALLEE_WAV),
         callee=report("hung-up", CALLER_WAV),
         streams=(stream,),
+        recordings=(recording,),
         parameters={"Custom1": "Bob"},
         refusals=(),
         sentences={"caller": CALLER_WAV, "callee": CALLEE_WAV},
@@ -96,11 +109,15 @@ def good() -> Evidence:
 
 def test_a_good_call_passes_every_claim(good: Evidence) -> None:
     assert [check.name for check in judge(good, find=find) if not check.ok] == []
-    assert len(judge(good, find=find)) == 11
+    assert len(judge(good, find=find)) == 16
 
 
 def stream(**change: Any) -> Change:
     return lambda evidence: replace(evidence, streams=(replace(evidence.streams[0], **change),))
+
+
+def recording(**change: Any) -> Change:
+    return lambda evidence: replace(evidence, recordings=(replace(evidence.recordings[0], **change),))
 
 
 def lost(evidence: Evidence) -> Evidence:
@@ -157,7 +174,38 @@ FAULTS: dict[str, tuple[Change, set[str]]] = {
     ),
     "another parameter": (
         lambda e: replace(e, parameters={"Custom1": "Alice"}),
-        {"both tracks and the parameters were announced"},
+        {"both tracks and the parameters were announced", "the recorder was told of both tracks and the parameters"},
+    ),
+    "no recording": (lambda e: replace(e, recordings=()), {"the recorder was called once, and found no fault"}),
+    "two recordings": (
+        lambda e: replace(e, recordings=e.recordings * 2),
+        {"the recorder was called once, and found no fault"},
+    ),
+    "a fault": (recording(faults=("no label",)), {"the recorder was called once, and found no fault"}),
+    "no metadata": (recording(documents=0), {"the recorder was called once, and found no fault"}),
+    "no parameters there": (recording(parameters={}), {"the recorder was told of both tracks and the parameters"}),
+    "one line alone": (
+        recording(packets={"1": 300}),
+        {
+            "the recorder was told of both tracks and the parameters",
+            "no packet is missing on either track of the recording",
+        },
+    ),
+    "a missing packet": (recording(lost=1), {"no packet is missing on either track of the recording"}),
+    "a line that ends early": (
+        recording(packets={"1": 300, "2": 290}),
+        {"no packet is missing on either track of the recording"},
+    ),
+    "a recorder that hung up": (
+        recording(end_reason="remote-closed"),
+        {"no packet is missing on either track of the recording"},
+    ),
+    "swapped lines": (
+        recording(wavs={"1": CALLEE_WAV, "2": CALLER_WAV}),
+        {
+            "track 1 of the recording carries the caller alone",
+            "track 2 of the recording carries the callee alone",
+        },
     ),
     "swapped tracks": (
         stream(wavs={"inbound": CALLEE_WAV, "outbound": CALLER_WAV}),
@@ -199,13 +247,24 @@ def test_the_json_has_what_the_manual_says(good: Evidence) -> None:
         "latency_ms_p50": 0.4,
         "latency_ms_p99": 2.1,
     }
+    assert good.recordings[0].to_json() == {
+        "name": "Recording",
+        "connector": "recorder",
+        "tracks": ["1", "2"],
+        "packets": 601,
+        "missing": 0,
+        "documents": 3,
+        "faults": [],
+        "folder": "demo-output/recording-1",
+    }
 
 
 def test_the_demo_runs_the_flow_of_the_examples() -> None:
-    """But for the server it streams to, the number it dials and the canvas."""
+    """But for the server it streams to, the number it dials, the canvas, and that it is recorded too."""
     path = Path(__file__).parents[2] / "examples" / "fork-stream.json"
     example = Definition.parse(path.read_bytes(), widgets=WIDGETS)
-    ours = Definition.parse(demo_flow(stream_url="wss://cool.process.io", to="+15551230002"), widgets=WIDGETS)
+    flow = demo_flow(stream_url="wss://cool.process.io", to="+15551230002", recorded=False)
+    ours = Definition.parse(flow, widgets=WIDGETS)
     assert _essence(ours) == _essence(example)
 
 

@@ -29,10 +29,12 @@ from bridgetap.phone import (
     UntilHungUp,
     Wait,
 )
+from bridgetap.recorder import News, Recording, Track
 
 from .demo_checks import Check, Evidence, StreamEvidence, judge
-from .demo_flow import STREAM_NAME, demo_flow
-from .demo_view import DemoView, Happening, LegRow, Snapshot, TrackRow
+from .demo_flow import CONNECTOR, RECORDING_NAME, STREAM_NAME, demo_flow
+from .demo_recording import RecordingEvidence
+from .demo_view import BAR_FLOOR_DBFS, DemoView, Happening, LegRow, Snapshot, TrackRow
 from .loopback import Loopback, log_to, make_output, open_loopback
 from .story import Story, read_story
 from .wiring import unwrapped
@@ -69,7 +71,8 @@ NOT_CALLED = Report(
 
 def demo(
     output: Annotated[
-        Path, typer.Option(help="Where the audio goes that the receiver heard.", metavar="FOLDER", file_okay=False)
+        Path,
+        typer.Option(help="Where the audio goes that receiver and recorder heard.", metavar="FOLDER", file_okay=False),
     ] = Path("demo-output"),
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep configuration, flow, database, certificates and log to look at.")
@@ -78,12 +81,14 @@ def demo(
 ) -> None:
     """Place one real call on this machine: answered, forked, bridged, stopped.
 
-    A server as `bridgetap serve` runs it, two phones and a wss receiver, all on
-    127.0.0.1 with free ports. The caller's call runs Trigger → Fork Stream
-    (start, both tracks) → Connect Call To → Fork Stream (stop); caller and
-    callee say different sentences, and the callee hangs up first. The receiver
-    verifies the handshake's signature and every frame, and writes what it heard
-    as WAV files. Ends by itself, after about 12 seconds.
+    A server as `bridgetap serve` runs it, two phones, a wss receiver and a SIPREC
+    recorder, all on 127.0.0.1 with free ports. The caller's call runs Trigger →
+    Fork Stream (start, both tracks, WebSocket) → Fork Stream (start, SIPREC) →
+    Connect Call To → Fork Stream (stop), twice; caller and callee say different
+    sentences, and the callee hangs up first. The receiver verifies the
+    handshake's signature and every frame, the recorder every message by the
+    RFCs; both write what they heard as WAV files. Ends by itself, after about
+    12 seconds.
 
     \b
     Exit codes
@@ -123,6 +128,7 @@ class Outcome:
             "setup_ms": None if setup_ms is None else round(setup_ms, 3),
             "next_ms": None if next_ms is None else round(next_ms, 3),
             "streams": [stream.to_json() for stream in self.evidence.streams],
+            "recordings": [recording.to_json() for recording in self.evidence.recordings],
             "wav": [str(path) for path in self.wavs],
             "path": list(self.evidence.path),
             "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
@@ -141,23 +147,34 @@ class DemoStuck(BridgetapError):
 
 async def _run(folder: Path, output: Path, view: DemoView) -> Outcome:
     began, began_ns = monotonic(), time()
+    news: list[tuple[float, News]] = []
     async with open_loopback(
-        folder=folder, output=output, flow=lambda url: demo_flow(stream_url=url, to=CALLEE)
+        folder=folder,
+        output=output,
+        flow=lambda url: demo_flow(stream_url=url, to=CALLEE),
+        connector=CONNECTOR,
+        recorder_told=lambda told: news.append((monotonic(), told)),
     ) as stage:
-        watch = _Watch(stage, view, began=began, began_wall=began_ns)
+        watch = _Watch(stage, view, news, began=began, began_wall=began_ns)
         with view, unwrapped():
             caller, callee = await watch.during(folder)
         evidence = watch.evidence(caller, callee)
         checks = await asyncio.to_thread(judge, evidence)
-        return Outcome(evidence=evidence, checks=checks, snapshot=watch.snapshot(), wavs=stage.tape.wav_files)
+        recorded = [path for recording in evidence.recordings for path in recording.wavs.values()]
+        wavs = [*stage.tape.wav_files, *recorded]
+        return Outcome(evidence=evidence, checks=checks, snapshot=watch.snapshot(), wavs=wavs)
 
 
 class _Watch:
     """Looks at every side of the call while it lasts."""
 
-    def __init__(self, stage: Loopback, view: DemoView, *, began: float, began_wall: float) -> None:
+    def __init__(
+        self, stage: Loopback, view: DemoView, news: list[tuple[float, News]], *, began: float, began_wall: float
+    ) -> None:
+        """`news` grows by what the recorder tells, and when."""
         self._stage = stage
         self._view = view
+        self._news = news
         self._began, self._began_wall = began, began_wall
         self._story = Story()
 
@@ -190,7 +207,12 @@ class _Watch:
 
     def _closed(self, callee: asyncio.Task[Report]) -> bool:
         streams_ended = all(taped.ended_s is not None for taped in self._stage.tape.streams)
+        streams_ended = streams_ended and all(recording.done.is_set() for recording in self._recordings)
         return self._story.closed and streams_ended and (callee.done() or self._stage.callee.call is None)
+
+    @property
+    def _recordings(self) -> list[Recording]:
+        return self._stage.recorder.recordings if self._stage.recorder is not None else []
 
     # --- what is shown ---------------------------------------------------------------------
 
@@ -211,7 +233,8 @@ class _Watch:
                 )
                 for taped in stage.tape.streams
                 for track, figures in taped.tracks.items()
-            ],
+            ]
+            + [_track_row(track) for recording in self._recordings for track in recording.tracks],
         )
 
     def _happenings(self) -> list[Happening]:
@@ -233,6 +256,9 @@ class _Watch:
             if taped.ended_s is not None:
                 text = "gets stop" if taped.complete else "loses the stream"
                 found.append(Happening(at_s=taped.ended_s - self._began, who="receiver", text=text))
+        for at_s, told in self._news:
+            if told.what != "asked":
+                found.append(Happening(at_s=at_s - self._began, who="recorder", text=told.text))
         return sorted(found, key=lambda happening: happening.at_s)
 
     # --- what is judged --------------------------------------------------------------------
@@ -265,10 +291,31 @@ class _Watch:
             callee=callee,
             streams=streams,
             parameters={"Custom1": "Bob", "caller": story.call.from_ if story.call else ""},
+            recordings=[
+                RecordingEvidence.of(recording, name=RECORDING_NAME, end_reason=_end_reason(story, RECORDING_NAME))
+                for recording in self._recordings
+            ],
             refusals=[refusal.reason for refusal in self._stage.receiver.refusals],
             sentences={"caller": CALLER_WAV, "callee": CALLEE_WAV},
             notes=[f"{note.level} {note.code}: {note.message}" for note in story.notes],
         )
+
+
+def _end_reason(story: Story, name: str) -> str:
+    row = next((row for row in story.streams if row.name == name), None)
+    return (row.end_reason or "") if row is not None else "no row"
+
+
+def _track_row(track: Track) -> TrackRow:
+    stats = track.stats or track.leg.stats()
+    return TrackRow(
+        stream=RECORDING_NAME,
+        track=f"label {track.label}",
+        frames=0 if stats is None else stats.packets_received,
+        missing=0 if stats is None else stats.lost,
+        late=0 if stats is None else stats.late,
+        level_dbfs=BAR_FLOOR_DBFS if stats is None else stats.level_in,
+    )
 
 
 def _leg_row(phone: Phone) -> LegRow:

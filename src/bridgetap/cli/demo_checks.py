@@ -11,6 +11,7 @@ from bridgetap.phone.likeness import OTHER, SAME, Found, find_sentence
 from bridgetap.receiver import Faults, Start, Track, TrackFigures
 
 from .demo_flow import STEPS
+from .demo_recording import RecordingEvidence
 
 CHUNK_MS = 20
 TRACKS_APART = 5  # chunks that one track may be behind at the stop: silence is held back for a moment
@@ -75,6 +76,7 @@ class Evidence:
     parameters: Mapping[str, str]  # what the flow should have sent
     refusals: Sequence[str]  # handshakes that the receiver did not take
     sentences: Mapping[str, Path]  # "caller" and "callee": what each of them said
+    recordings: Sequence[RecordingEvidence] = field(default=())
     notes: Sequence[str] = field(default=())  # the notification log
 
 
@@ -88,6 +90,9 @@ def judge(evidence: Evidence, *, find: Find = find_sentence) -> list[Check]:
             _parameters(stream, evidence.parameters),
             *_voices(stream, evidence, find),
         ]
+    checks.append(_recorded_once(evidence))
+    for recording in evidence.recordings:
+        checks += _recording(recording, evidence, find)
     checks += [
         _holds("the callee heard the caller", evidence.callee.heard, evidence, find, "caller"),
         _holds("the caller heard the callee", evidence.caller.heard, evidence, find, "callee"),
@@ -164,6 +169,29 @@ def _voices(stream: StreamEvidence, evidence: Evidence, find: Find) -> list[Chec
     return [
         _holds("the inbound track carries the caller alone", inbound, evidence, find, "caller", "callee"),
         _holds("the outbound track carries the callee alone", outbound, evidence, find, "callee", "caller"),
+    ]
+
+
+def _recorded_once(evidence: Evidence) -> Check:
+    faults = [fault for recording in evidence.recordings for fault in recording.faults]
+    documents = sum(recording.documents for recording in evidence.recordings)
+    detail = "; ".join(faults) or f"{documents} documents, valid by the schema of RFC 7865"
+    ok = len(evidence.recordings) == 1 and documents > 0 and not faults
+    return Check(name="the recorder was called once, and found no fault", ok=ok, detail=detail)
+
+
+def _recording(recording: RecordingEvidence, evidence: Evidence, find: Find) -> list[Check]:
+    told = ", ".join(f"{key}={value}" for key, value in recording.parameters.items()) or "none"
+    ok = dict(recording.parameters) == dict(evidence.parameters) and list(recording.packets) == ["1", "2"]
+    counted = " + ".join(map(str, recording.packets.values()))
+    detail = f"{counted} packets, {recording.lost} missing (ended: {recording.end_reason})"
+    whole = recording.whole and recording.end_reason == "stopped"
+    one, two = recording.wavs.get("1"), recording.wavs.get("2")
+    return [
+        Check(name="the recorder was told of both tracks and the parameters", ok=ok, detail=told),
+        Check(name="no packet is missing on either track of the recording", ok=whole, detail=detail),
+        _holds("track 1 of the recording carries the caller alone", one, evidence, find, "caller", "callee"),
+        _holds("track 2 of the recording carries the callee alone", two, evidence, find, "callee", "caller"),
     ]
 
 

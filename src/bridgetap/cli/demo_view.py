@@ -16,7 +16,7 @@ from .demo_checks import Check
 BAR_CELLS = 12
 BAR_FLOOR_DBFS = -60.0
 REFRESH_HZ = 5
-_TABLE_LINES = 18  # of the picture, all but what happened
+_TABLE_LINES = 20  # of the picture, all but what happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,9 @@ def picture(snapshot: Snapshot, *, plain_bars: bool = False, latest: int = 0) ->
     for leg in snapshot.legs:
         bars = (bar(leg.hears_dbfs, plain=plain_bars), bar(leg.speaks_dbfs, plain=plain_bars))
         legs.add_row(leg.name, leg.state, str(leg.received), _count(leg.missing), *bars)
-    tracks = Table(title="Stream, as the wss receiver gets it", title_justify="left", box=SIMPLE_HEAD, expand=True)
+    tracks = Table(
+        title="Streams, as receiver and recorder get them", title_justify="left", box=SIMPLE_HEAD, expand=True
+    )
     for column in ("stream", "track", "frames", "missing", "late", "level"):
         tracks.add_column(column, justify="right" if column in {"frames", "missing", "late"} else "left", no_wrap=True)
     for row in snapshot.tracks:

@@ -20,6 +20,7 @@ from bridgetap.errors import ConfigurationError
 from bridgetap.phone import Phone, PhoneConfig, open_phone
 from bridgetap.receiver import Receiver
 from bridgetap.receiver.authority import make_authority
+from bridgetap.recorder import News, Recorder, RecorderConfig, open_recorder
 from bridgetap.settings import Settings
 
 from .tape import Tape
@@ -30,7 +31,7 @@ STREAM_PATH = "/media"
 CONFIGURATION = """\
 # Written by bridgetap; good for this run: ports and phones are gone afterwards.
 [sip]
-listen = ["udp://127.0.0.1:0"]
+listen = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"]
 
 [media]
 threads = 1
@@ -65,6 +66,11 @@ ping_s = 0
 [[users]]
 username = "caller"
 password = "{password}"
+{connectors}"""
+CONNECTOR = """
+[[connectors]]
+name = "{name}"
+recorders = ["{recorder}"]
 """
 
 
@@ -78,6 +84,7 @@ class Loopback:
     tape: Tape
     caller: Phone
     callee: Phone
+    recorder: Recorder | None = None
 
     def target(self, number: str) -> str:
         """The SIP URI of a number at the server."""
@@ -125,12 +132,15 @@ async def open_loopback(
     audio_folder: Path | None = None,
     system_roots: bool = False,
     outside: Callable[[str], Outside] | None = None,
+    connector: str = "",
+    recorder_told: Callable[[News], None] = lambda news: None,
 ) -> AsyncIterator[Loopback]:
     """Everything up, the caller registered. `flow` gets the receiver's URL and gives the definition;
     `folder` takes what the server needs, `output` what the receiver hears.
 
     `outside` gets the callee's URI and gives the server another world than this machine. Its streams
-    may then be signed for other URLs than the receiver's own, which takes them unverified.
+    may then be signed for other URLs than the receiver's own, which takes them unverified. With a
+    `connector` there is a recorder too, which flows know by that name.
     """
     authority = make_authority(folder)
     token, password = token_hex(16), token_hex(16)
@@ -143,6 +153,7 @@ async def open_loopback(
         exact=True,
     )
     async with (
+        _recorder(output, told=recorder_told, wanted=bool(connector)) as recorder,
         receiving as receiver,
         open_phone(PhoneConfig(name="callee")) as callee,
         open_phone(PhoneConfig(name="caller", username="caller", password=password)) as caller,
@@ -157,6 +168,7 @@ async def open_loopback(
                 callee=callee.uri,
                 system_roots=json.dumps(system_roots),
                 audio_folder=(audio_folder or folder).absolute(),
+                connectors=CONNECTOR.format(name=connector, recorder=recorder.uri()) if recorder is not None else "",
             )
         )
         world = outside(callee.uri) if outside is not None else None
@@ -164,4 +176,21 @@ async def open_loopback(
             await caller.register(f"sip:{server.sip_address}")
             gc.collect()
             gc.freeze()  # a full collection of all that was imported would stop everybody for 100 ms
-            yield Loopback(folder=folder, server=server, receiver=receiver, tape=tape, caller=caller, callee=callee)
+            yield Loopback(
+                folder=folder,
+                server=server,
+                receiver=receiver,
+                tape=tape,
+                caller=caller,
+                callee=callee,
+                recorder=recorder,
+            )
+
+
+@asynccontextmanager
+async def _recorder(folder: Path, *, told: Callable[[News], None], wanted: bool) -> AsyncIterator[Recorder | None]:
+    if not wanted:
+        yield None
+        return
+    async with open_recorder(RecorderConfig(folder=folder), told=told) as recorder:
+        yield recorder

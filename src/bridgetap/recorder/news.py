@@ -23,9 +23,9 @@ class News:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def of_document(recording: str, document: Document, *, number: int, file: str) -> News:
-    """Metadata came. Parameters are named, not told: their values stand in the file."""
-    labels = {stream.id: stream.label or "" for stream in document.streams}
+def of_document(recording: str, document: Document, *, number: int, file: str, labels: Mapping[str, str]) -> News:
+    """Metadata came. Parameters are named, not told: their values stand in the file. `labels` are those of all
+    streams that were ever told of, by id."""
     sends = {
         voice.participant: [labels[one] for one in voice.sends if one in labels]
         for voice in document.participant_streams
@@ -34,7 +34,7 @@ def of_document(recording: str, document: Document, *, number: int, file: str) -
     parameters = [name for call in calls for name, _ in call.parameters]
     text = f"metadata {number}, {document.mode}"
     if document.participants:
-        text += ": " + "; ".join(_person(person, sends.get(person.id, ())) for person in document.participants)
+        text += ": " + "; ".join(_person(person, sends.get(person.id)) for person in document.participants)
     if parameters:
         text += f"; parameters {', '.join(parameters)}"
     facts = {
@@ -54,8 +54,10 @@ def of_document(recording: str, document: Document, *, number: int, file: str) -
     return News(recording=recording, what="metadata", text=text, facts=facts)
 
 
-def _person(person: Participant, sends: Sequence[str]) -> str:
+def _person(person: Participant, sends: Sequence[str] | None) -> str:
     shown = " ".join(filter(None, (person.names[0].aor, person.names[0].name))) if person.names else "somebody"
+    if sends is None:
+        return shown
     return f"{shown} sends {', '.join(sends)}" if sends else f"{shown} is not heard"
 
 

@@ -41,6 +41,7 @@ SNAPSHOT = (
 MOMENT_S = 0.3  # how long "inactive first" lasts
 CLOSE_WITHIN_S = 2.0
 MAX_TRACKS = 16  # of one recording; further lines are refused
+MAX_LABELS = 100
 MAX_DOCUMENTS = 10_000  # of one recording; further ones are not kept
 
 
@@ -67,6 +68,7 @@ class Session:
         self._told = told
         self._active = not conduct.inactive_first
         self._version = 0
+        self._labels: dict[str, str] = {}
         self._offer: SessionDescription | None = None
         self._offering = False  # the ACK will bring an answer
         self._inbox: Inbox[DialogEvent | LegEvent] = Inbox()
@@ -252,7 +254,10 @@ class Session:
             document = read(content)
         except InvalidInput:
             return  # `judge` has said so
-        self._told(of_document(self._name, document, number=len(documents), file=path.name))
+        if len(self._labels) < MAX_LABELS:
+            self._labels |= {stream.id: stream.label for stream in document.streams if stream.label is not None}
+        told = of_document(self._name, document, number=len(documents), file=path.name, labels=self._labels)
+        self._told(told)
 
     # -- what is told --
 
