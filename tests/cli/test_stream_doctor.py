@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridgetap.signing import sign_stream
 from tests.doctor import ws
 from tests.doctor.ws import Socket
 from tests.interop import bad_servers
@@ -112,6 +113,29 @@ async def test_what_the_server_is_owed_by_its_stream_options_is_sent(
     assert server.handshakes[0]["x-tenant"] == "42"
     assert "authorization" not in server.handshakes[1]  # as a stranger
     assert "b" * 32 not in out
+
+
+async def test_the_audio_is_that_of_the_stream_options_and_the_query_stays_where_it_is_allowed(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
+) -> None:
+    (tmp_path / "bridgetap.toml").write_text(
+        f'[account]\nauth_token = "{"a" * 32}"\n[streams]\nallow_query = true\ntrusted_ca = "{authority.path}"\n'
+        '[[stream_options]]\nurl = "wss://localhost/*"\nformat = "l16-16000"\nchannels = "stereo"\nframe_ms = 100\n'
+    )
+    signature = sign_stream("a" * 32, "wss://localhost/in?k=hunter2")
+    heard = []
+    for tracks in ("both_tracks", "inbound_track"):
+        server = Socket(accepts=lambda asked: asked.get("x-twilio-signature") == signature)
+        async with bad_servers.listening(server, localhost) as port:
+            options = ("--connect-to", f"127.0.0.1:{port}", "--seconds", "1", "--tracks", tracks, "--json")
+            code, out, _ = await run("wss://localhost/in?k=hunter2", *options, folder=tmp_path)
+        assert (code, json.loads(out)["warnings"]) == (0, 0), out
+        assert server.requests[0] == "GET /in?k=hunter2 HTTP/1.1"
+        assert "hunter2" not in out
+        heard.append(json.loads(server.heard[0][1])["start"])
+    assert [start["mediaFormat"]["channels"] for start in heard] == [2, 1]
+    assert [start["extensions"]["channels"] for start in heard] == ["stereo", "separate"]
+    assert {start["mediaFormat"]["sampleRate"] for start in heard} == {16_000}
 
 
 async def test_a_client_certificate_is_shown(

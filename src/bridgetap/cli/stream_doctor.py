@@ -137,6 +137,8 @@ def _order(url: str, config: Path | None, *, tracks: str, connect_to: str | None
     except InvalidStream as error:
         return refused_url(url, error.rule, error.code)
     order = _configured(Order(url=parsed), config)
+    if tracks != "both_tracks":  # where the configuration asks for both in one, it does not count for one
+        order = replace(order, shape=replace(order.shape, channels="separate"))
     return replace(order, tracks=TRACKS[tracks], connect_to=place)
 
 
@@ -160,6 +162,8 @@ def _configured(order: Order, config: Path | None) -> Order:
         connect_timeout_s=streams.connect_timeout_ms / 1000,
         max_lag_s=options.lag_bound_ms / 1000,
         sign_empty_path=streams.sign_empty_path,
+        allow_query=streams.allow_query,
+        shape=options,
         user_agent=settings.sip.user_agent,
         allow_networks=streams.allow_networks,
         deny_networks=streams.deny_networks,

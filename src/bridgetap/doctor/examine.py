@@ -42,7 +42,8 @@ async def _examine(
     now: Callable[[], datetime],
 ) -> None:
     note(_url(order))
-    order = replace(order, url=order.url.without_query())
+    if not order.allow_query:
+        order = replace(order, url=order.url.without_query())
     resolved, addresses = await reach.resolve(order)
     note(resolved)
     if not addresses:
@@ -84,7 +85,7 @@ def _turned_away(seen: session.Seen) -> bool:
 
 def _url(order: Order) -> StepResult:
     findings = []
-    if order.url.query is not None:
+    if order.url.query is not None and not order.allow_query:
         text = "the URL has a query, which a stream's URL may not have: it is dropped"
         change = "send values as stream parameters; they come in start.customParameters"
         findings.append(warning("url.query", text, change, 31920))

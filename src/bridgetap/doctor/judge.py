@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .frames import Broken, Close
 from .order import Order
 from .report import Finding, Step, StepResult, fault, plain, warning
-from .session import CHUNK_S, CLOSE_WITHIN_S, PONG_WITHIN_S, STOP_WITHIN_S, Phase, Seen
+from .session import CLOSE_WITHIN_S, PONG_WITHIN_S, STOP_WITHIN_S, Phase, Seen
 
 DROPPED, BROKEN, SLOW, CLOSED, BINARY, SCHEMA = 31903, 31924, 31930, 31921, 31950, 31951
 SLOW_PONG_S = 1.0
@@ -54,7 +54,7 @@ def _pings(seen: Seen) -> StepResult:
             )
         )
     burst_took_s = seen.burst_limit_s if seen.burst_read_s is None else seen.burst_read_s
-    seconds = max(1.0, seen.chunks * CHUNK_S + burst_took_s)
+    seconds = max(1.0, seen.chunks * seen.frame_s + burst_took_s)
     if seen.pinged_us / seconds > PINGS_A_SECOND:
         findings.append(
             warning(
@@ -76,7 +76,7 @@ def _pings(seen: Seen) -> StepResult:
 
 
 def _pace(seen: Seen, order: Order) -> StepResult:
-    lag_s = seen.lag_bytes / seen.chunk_bytes * CHUNK_S
+    lag_s = seen.lag_bytes / seen.chunk_bytes * seen.frame_s
     figures: dict[str, object] = {"real_time_lag_ms": round(lag_s * 1000)}
     if seen.ended is not None and seen.ended.phase in _ALIVE and not seen.burst_s:
         return StepResult(step=Step.PACE, skipped=True, detail="it was gone before", figures=figures)
@@ -134,7 +134,7 @@ def _silence(seen: Seen) -> StepResult:
 def _stays(seen: Seen) -> StepResult:
     ended = seen.ended
     if ended is None or ended.phase not in _ALIVE:
-        return StepResult(step=Step.STAYS, detail=f"through {seen.chunks * CHUNK_S + seen.burst_s:g} s of audio")
+        return StepResult(step=Step.STAYS, detail=f"through {seen.chunks * seen.frame_s + seen.burst_s:g} s of audio")
     when = _WHEN[ended.phase].format(_time(ended.after_s))
     figures: dict[str, object] = {"phase": str(ended.phase), "after_s": round(ended.after_s, 2)}
     match ended.how:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from bridgetap.errors import InvalidInput
+from bridgetap.flow.stream_options import TWILIO, StreamOptions
 from bridgetap.flow.stream_url import StreamUrl
 
 Tracks: TypeAlias = Literal["inbound_track", "outbound_track", "both_tracks"]
@@ -43,6 +44,7 @@ class Order:
     account_sid: str = "AC" + "0" * 32
     parameters: Mapping[str, str] = field(default_factory=dict)
     tracks: Sequence[str] = ("inbound", "outbound")
+    shape: StreamOptions = TWILIO  # of the audio; the rest of the options has fields of its own
     seconds: float = 5.0  # of audio in real time; the burst is as long again
     ca_file: Path | None = None
     system_roots: bool = True
@@ -50,6 +52,7 @@ class Order:
     connect_timeout_s: float = 5.0
     max_lag_s: float = 5.0
     sign_empty_path: bool = False
+    allow_query: bool = False  # of the URL; otherwise it is dropped
     user_agent: str = "Bridgetap"
     allow_networks: Sequence[IPv4Network | IPv6Network] = ()
     deny_networks: Sequence[IPv4Network | IPv6Network] = ()

@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import cycle, islice
+from time import time_ns
 
-from . import voice
+from . import shape, voice
 from .frames import Binary, Broken, Close, FrameReader, Opcode, Ping, Pong, Text, frame
 from .messages import CONNECTED, Messages
 from .opening import Opened
 from .order import Order
-from .wire import Gone
+from .wire import MAX_UNSENT, Gone
 
 CHUNK_S = 0.02
 PING_EVERY_S = 1.0
@@ -24,6 +25,7 @@ _PITCHES_HZ = {"inbound": 118.0, "outbound": 205.0}
 _PINGS_ANSWERED = 1000  # a server that floods us is answered no further
 _MESSAGES_KEPT = 3
 _BLIND_BURST_S = 60.0  # about 2 MB for two tracks
+_BURST_BYTES = MAX_UNSENT * 3 // 4
 
 
 class Phase(StrEnum):
@@ -49,7 +51,8 @@ class Ended:
 class Seen:
     """What the server did."""
 
-    chunks: int = 0  # of every track, sent in real time
+    frame_s: float = CHUNK_S  # what a frame holds
+    chunks: int = 0  # frames of every track, sent in real time
     pings: int = 0  # in real time
     answered: int = 0  # of those
     pongs: list[float] = field(default_factory=list)  # seconds that each answer took
@@ -92,8 +95,14 @@ class _Stream:
         self._order, self._opened, self._random = order, opened, random
         self._wire = opened.wire
         self._messages = Messages(
-            account_sid=order.account_sid, tracks=order.tracks, parameters=order.parameters, random=random
+            account_sid=order.account_sid,
+            tracks=order.tracks,
+            parameters=order.parameters,
+            random=random,
+            shape=order.shape,
+            began_ms=time_ns() // 1_000_000,
         )
+        self.seen.frame_s = order.shape.frame_ms / 1000
         self._now = asyncio.get_running_loop().time
         self._phase, self._phase_began = Phase.START, self._now()
         self._pending: dict[bytes, float] = {}  # pings, in the order they were sent
@@ -107,7 +116,7 @@ class _Stream:
         self._text(CONNECTED)
         self._text(self._messages.start())
         audio = [voice.chunks(seconds=self._order.seconds, pitch_hz=_PITCHES_HZ[track]) for track in self._order.tracks]
-        payloads = list(zip(*audio, strict=True))
+        payloads = shape.frames(audio, self._order.shape)
         await self._real_time(payloads)
         await self._wait(lambda: not self._pending, PONG_WITHIN_S)
         if self.seen.ended is None:
@@ -121,15 +130,15 @@ class _Stream:
         self._enter(Phase.REAL_TIME)
         began, next_ping = self._now(), 0.2
         for number, chunk in enumerate(payloads, 1):
-            sent = sum(self._text(text) for text in self._messages.media(chunk))
+            sent = sum(self._send(message) for message in self._messages.media(chunk))
             self.seen.chunks += 1
             self.seen.chunk_bytes = sent
             self.seen.lag_bytes = max(self.seen.lag_bytes, self._wire.unsent() - sent)
-            if number * CHUNK_S >= next_ping:
+            if number * self.seen.frame_s >= next_ping:
                 next_ping += PING_EVERY_S
                 self._ping()
                 self.seen.pings += 1
-            await self._wait(lambda: False, began + number * CHUNK_S - self._now())
+            await self._wait(lambda: False, began + number * self.seen.frame_s - self._now())
             if self.seen.ended is not None:
                 return
 
@@ -141,12 +150,13 @@ class _Stream:
         """
         self._enter(Phase.BURST)
         answers = self.seen.read_by_pong = self.seen.answered > 0
-        within_s = 2 * len(payloads) * CHUNK_S + 2
+        within_s = 2 * len(payloads) * self.seen.frame_s + 2
         if not answers:
-            payloads = list(islice(cycle(payloads), round(_BLIND_BURST_S / CHUNK_S)))
-        self.seen.burst_s, self.seen.burst_limit_s = len(payloads) * CHUNK_S, within_s
+            payloads = list(islice(cycle(payloads), round(_BLIND_BURST_S / self.seen.frame_s)))
+        payloads = payloads[: _BURST_BYTES // self.seen.chunk_bytes]
+        self.seen.burst_s, self.seen.burst_limit_s = len(payloads) * self.seen.frame_s, within_s
         unread = self._wire.unsent() if self.seen.lag_bytes else 0
-        size = unread + sum(self._text(text) for chunk in payloads for text in self._messages.media(chunk))
+        size = unread + sum(self._send(message) for chunk in payloads for message in self._messages.media(chunk))
         began = self._now()
         key = self._behind_burst = self._ping()
 
@@ -193,6 +203,9 @@ class _Stream:
 
     def _text(self, text: str) -> int:
         return self._frame(Opcode.TEXT, text.encode())
+
+    def _send(self, message: str | bytes) -> int:
+        return self._text(message) if isinstance(message, str) else self._frame(Opcode.BINARY, message)
 
     def _ping(self) -> bytes:
         key = self._random(8)

@@ -85,8 +85,8 @@ async def _what_it_wants(door: Door, token: str, refusal: str) -> Finding:
     """Try the mistakes that people make in building the URL."""
     for url, mistake in _mistakes(door.order):
         if await _took(door, sign_form(token, url)) is Took.ADMITTED:
-            text = f"it refuses the right signature ({refusal}) and takes one over {url}"
-            change = f"{mistake}; the signed URL is {door.order.url} as the caller knows it"
+            text = f"it refuses the right signature ({refusal}) and takes one over {_shown(url)}"
+            change = f"{mistake}; the signed URL is {door.order.url.without_query()} as the caller knows it"
             return fault("signature.wrong-url", text, change, NOT_101)
     if await _took(door, None) is Took.ADMITTED:
         text = f"it {refusal} to a signed handshake and takes an unsigned one"
@@ -113,16 +113,17 @@ def _mistakes(order: Order) -> Iterator[tuple[str, str]]:
         ("ws", "it sits behind a proxy and believes ws://; the scheme that was called is wss://"),
     )
     for changed, why in (
-        *((urlunsplit((scheme, parts.netloc, path, "", "")), why) for scheme, why in schemes),
-        (urlunsplit(("wss", host, path, "", "")), "it leaves the port out; keep it where it is not 443"),
+        *((urlunsplit((scheme, parts.netloc, path, parts.query, "")), why) for scheme, why in schemes),
+        (urlunsplit(("wss", host, path, parts.query, "")), "it leaves the port out; keep it where it is not 443"),
         (
-            urlunsplit(("wss", parts.netloc, path.rstrip("/"), "", "")),
+            urlunsplit(("wss", parts.netloc, path.rstrip("/"), parts.query, "")),
             "it drops the trailing slash; sign the path as asked",
         ),
         (
-            urlunsplit(("wss", parts.netloc, path.rstrip("/") + "/", "", "")),
+            urlunsplit(("wss", parts.netloc, path.rstrip("/") + "/", parts.query, "")),
             "it adds a trailing slash; sign the path as asked",
         ),
+        (urlunsplit(("wss", parts.netloc, path, "", "")), "it leaves the query out; it belongs to the signed URL"),
         (urlunsplit(("wss", parts.netloc, "", "", "")), "it signs the host alone; the path belongs to it"),
     ):
         if changed not in seen:
@@ -153,6 +154,11 @@ async def _shuts(opened: Opened) -> bool:
                     break
             return True
     return False
+
+
+def _shown(url: str) -> str:
+    """A query may hold a secret."""
+    return url.partition("?")[0]
 
 
 _WHETHER = {Took.ADMITTED: True, Took.REFUSED: False, Took.UNCLEAR: None}

@@ -12,7 +12,7 @@ from sys import byteorder
 from bridgetap.receiver import encode_ulaw
 
 RATE = 8000
-CHUNK = 160
+CHUNK, CHUNK_MS = 160, 20
 _SYLLABLE = 1760  # samples: 0.22 s
 _VOWELS = ((730, 1090), (270, 2290), (570, 840), (300, 870), (530, 1840))  # first two formants, in Hz
 _PITCHES = (1.0, 1.06, 1.1, 1.03, 0.97, 0.92)  # a sentence falls
