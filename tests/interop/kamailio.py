@@ -152,6 +152,7 @@ listen=tls:127.0.0.1:{tls_port}
 loadmodule "tls.so"
 loadmodule "xlog.so"
 loadmodule "xmlops.so"
+loadmodule "sdpops.so"
 loadmodule "rtpengine.so"
 modparam("tls", "config", "{folder}/tls.cfg")
 modparam("rr", "enable_double_rr", 1)
@@ -189,6 +190,11 @@ route[LOOK_OVER] {{
     $var(labels) = $xml(m=>xpath:/r:recording/r:stream/r:label/text());
     $var(aors) = $xml(m=>xpath:/r:recording/r:participant/r:nameID/@aor);
     xlog("L_NOTICE", "SIPREC $proto $var(mode) $var(labels) $var(aors)\\n");
+    if (sdp_with_transport("RTP/SAVP")) {{
+        xlog("L_NOTICE", "SIPREC OFFERS RTP/SAVP\\n");
+    }} else {{
+        xlog("L_NOTICE", "SIPREC OFFERS RTP/AVP\\n");
+    }}
     t_on_reply("ANSWERED");
     rtpengine_offer("RTP/AVP replace-origin replace-session-connection record-call=yes");
 }}

@@ -1,5 +1,6 @@
 """A recorder that nobody here wrote: Kamailio reads the messages, rtpengine takes the audio, sipp answers."""
 
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ class ForeignRecorder:
     callee: Running
 
     def uri(self, transport: str) -> str:
+        """`srtp` is TLS with encrypted audio."""
+        if transport == "srtp":
+            return f"{self.uri('tls')};secure=true"
         place = f"localhost:{self.tls_port}" if transport == "tls" else f"127.0.0.1:{self.port}"
         return f"sip:recorder@{place};transport={transport}"
 
@@ -32,6 +36,10 @@ class ForeignRecorder:
         """Of every INVITE and re-INVITE it took by that transport: mode, labels, addresses."""
         found = self.front.text().split(f"SIPREC {transport} ")[1:]
         return [text.split("\n", 1)[0].strip() for text in found]
+
+    def offers(self) -> list[str]:
+        """The profile of each offer that came, sorted."""
+        return sorted(re.findall(r"SIPREC OFFERS (\S+)", self.front.text()))
 
     def recordings(self) -> list[list[rtpengine.Track]]:
         """Those that are over."""

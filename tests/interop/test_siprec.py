@@ -30,37 +30,42 @@ BEGINNING = "complete 1,2 sip:+15551230001@pstn.example.net,sip:bob@voice.exampl
 async def test_each_track_is_the_right_party_and_every_packet_is_there(
     tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
 ) -> None:
-    """43, 44, 45, 49: three recordings of one call at once, over UDP, TCP and TLS; that by TCP pauses."""
+    """43, 44, 45, 47, 49: four recordings of one call at once, over UDP, TCP and TLS, the last also encrypted; two
+    are paused for a while."""
     certificate, key = localhost
-    with foreign_recorder(tmp_path, calls=3, certificate=certificate, key=key) as there:
+    with foreign_recorder(tmp_path, calls=4, certificate=certificate, key=key) as there:
         async with speaking(trusted_ca=str(authority.path)) as caller:
-            running = {way: caller.record(there.uri(way)) for way in ("udp", "tcp", "tls")}
-            await until(lambda: sum(isinstance(told, Started) for told in caller.told) == 3)
+            running = {way: caller.record(there.uri(way)) for way in ("udp", "tcp", "tls", "srtp")}
+            await until(lambda: sum(isinstance(told, Started) for told in caller.told) == 4)
 
             async def hear(packets: int) -> None:
                 enough = len(caller.heard) + packets
                 await until(lambda: len(caller.heard) >= enough)
 
             await hear(50)
-            running["tcp"].recording.tell(PauseWanted())
-            await until(lambda: len(there.messages("tcp")) == 2)
+            for way in ("tcp", "srtp"):
+                running[way].recording.tell(PauseWanted())
+            await until(lambda: (len(there.messages("tcp")), len(there.messages("tls"))) == (2, 3))
             await hear(25)
-            running["tcp"].recording.tell(ResumeWanted())
-            await until(lambda: len(there.messages("tcp")) == 3)
+            for way in ("tcp", "srtp"):
+                running[way].recording.tell(ResumeWanted())
+            await until(lambda: (len(there.messages("tcp")), len(there.messages("tls"))) == (3, 4))
             await hear(50)
             for one in running.values():
                 await one.stop()
-            await until(lambda: len(there.recordings()) == 3)
+            await until(lambda: len(there.recordings()) == 4)
             assert_unhurt(caller)
         result = there.result()
-        assert (result.successful, result.failed) == (3, 0)
-        assert there.messages("udp") == there.messages("tls") == [BEGINNING]
+        assert (result.successful, result.failed) == (4, 0)
+        assert there.messages("udp") == [BEGINNING]
         assert there.messages("tcp") == [BEGINNING] * 3
+        assert there.messages("tls") == [BEGINNING] * 4
+        assert there.offers() == ["RTP/AVP"] * 5 + ["RTP/SAVP"] * 3
         pauses = [sum(by != 160 for _, by in steps(tracks[0].packets)) for tracks in there.recordings()]
-        assert sorted(pauses) == [0, 0, 1]
+        assert sorted(pauses) == [0, 0, 1, 1]
         for tracks, count in zip(there.recordings(), pauses, strict=True):
             assert_whole(tracks, pauses=count)
-    assert caller.told[-3:] == [Over(reason="stopped")] * 3
+    assert caller.told[-4:] == [Over(reason="stopped")] * 4
 
 
 async def test_lost_signalling_costs_no_recording(tmp_path: Path) -> None:
