@@ -127,6 +127,8 @@ def test_what_is_due_follows_what_was_heard() -> None:
 
 
 def test_a_caller_is_told_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:
+    """67: on once a recorder has taken the call, paused, on again, off when it is over."""
+
     async def scenario(room: Room) -> None:
         await room.call(headers=AWARE)
         (answer,) = room.fake.sent("answer")
@@ -152,6 +154,8 @@ def test_a_caller_is_told_when_it_begins_and_when_it_ends(tmp_path: Path) -> Non
 
 
 def test_a_callee_is_told_once_its_answer_says_that_it_wants_to_know(tmp_path: Path) -> None:
+    """67: and a caller who never said that it is record-aware is told nothing."""
+
     async def scenario(room: Room) -> None:
         await room.call()
         await room.take()
