@@ -1,6 +1,8 @@
 """What becomes of a sender that was cut off where its stream, its listener or the program has come to an end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -12,6 +14,15 @@ from .cuts import Far, answer, dial, say, serving
 from .frames import MZ, connected, start, stop
 
 SID = StreamSid(MZ)
+
+
+@asynccontextmanager
+async def let_go(event: asyncio.Event) -> AsyncIterator[None]:
+    """Whoever waits for it waits no longer than this, also where the test fails."""
+    try:
+        yield
+    finally:
+        event.set()
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +59,19 @@ async def test_a_sender_that_comes_back_to_a_stream_that_is_over_is_told(authori
         await finish.wait()
 
     resume = Resume(kept=KeptInMemory())
-    async with Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver:
-        async with asyncio.timeout(10):
-            socket = await dial(receiver, authority)
-            await say(socket, range(2, 12), connected(), start("inbound"))
-            await socket.send(stop(12))
-            await heard.wait()
-            socket.transport.abort()
-            again = await dial(receiver, authority, sent=12)
-            await again.wait_closed()
-            finish.set()
+    async with (
+        Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver,
+        asyncio.timeout(10),
+        let_go(finish),
+    ):
+        socket = await dial(receiver, authority)
+        await say(socket, range(2, 12), connected(), start("inbound"))
+        await socket.send(stop(12))
+        await heard.wait()
+        socket.transport.abort()
+        again = await dial(receiver, authority, sent=12)
+        await again.wait_closed()
+        finish.set()
     assert (again.close_code, listened) == (1000, 1)
 
 
@@ -72,20 +86,23 @@ async def test_a_sender_that_comes_back_too_late_is_listened_to_anew(authority: 
         await finish.wait()
 
     resume = Resume(kept=KeptInMemory(), within_s=0)
-    async with Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver:
-        async with asyncio.timeout(10):
-            socket = await dial(receiver, authority)
-            await say(socket, range(2, 12), connected(), start("inbound"))
-            socket.transport.abort()
-            await ended.wait()
-            ended.clear()
-            again = await dial(receiver, authority, sent=40)
-            assert answer(again) == "11"
-            await say(again, range(12, 22), connected(), start("inbound"))
-            await again.send(stop(22))
-            await ended.wait()
-            finish.set()
-            await again.wait_closed()
+    async with (
+        Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver,
+        asyncio.timeout(10),
+        let_go(finish),
+    ):
+        socket = await dial(receiver, authority)
+        await say(socket, range(2, 12), connected(), start("inbound"))
+        socket.transport.abort()
+        await ended.wait()
+        ended.clear()
+        again = await dial(receiver, authority, sent=40)
+        assert answer(again) == "11"
+        await say(again, range(12, 22), connected(), start("inbound"))
+        await again.send(stop(22))
+        await ended.wait()
+        finish.set()
+        await again.wait_closed()
     assert chunks == [list(range(1, 11)), list(range(11, 21))]
 
 
@@ -98,12 +115,15 @@ async def test_a_listener_that_has_enough_leaves_no_sender_hanging(authority: Au
         await enough.wait()
 
     resume = Resume(kept=KeptInMemory())
-    async with Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver:
-        async with asyncio.timeout(10):
-            socket = await dial(receiver, authority)
-            await say(socket, range(2, 12), connected(), start("inbound"))
-            again = await dial(receiver, authority, sent=12)
-            await socket.wait_closed()  # it has been handed over
-            enough.set()
-            await again.wait_closed()
+    async with (
+        Receiver.serve(listen, ssl=authority.server_context(), auth_token=None, resume=resume) as receiver,
+        asyncio.timeout(10),
+        let_go(enough),
+    ):
+        socket = await dial(receiver, authority)
+        await say(socket, range(2, 12), connected(), start("inbound"))
+        again = await dial(receiver, authority, sent=12)
+        await socket.wait_closed()  # it has been handed over
+        enough.set()
+        await again.wait_closed()
     assert again.close_code == 1000
