@@ -186,7 +186,7 @@ async def test_a_recorder_that_was_restarted_records_again(tmp_path: Path, trans
         before = RecorderConfig(folder=tmp_path / "before")
         async with open_recorder(before) as recorder:
             uri, listen = recorder.uri(transport), tuple(recorder.addresses)
-            running = caller.record(uri, uri, ping_s=0.2)
+            running = caller.record(uri, ping_s=0.2, patient=True)
             first = await recorder.recording(0)
             await hear(first, 0.5)
             recorder._core.sip.close()  # as if it were killed: it says nothing more

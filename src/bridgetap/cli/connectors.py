@@ -44,6 +44,7 @@ def _connector(entry: ConnectorSettings) -> Connector:
         outbound_first=entry.label_order == "outbound-first",
         answer_s=entry.answer_timeout_s,
         ping_s=entry.ping_s,
+        patient=not entry.mandatory,
         mandatory=entry.mandatory,
         mirrors=entry.mirrors,
         broken=tuple(broken),

@@ -45,6 +45,7 @@ STEADY_S = 10.0  # one that recorded for so long may have been fine: all are ask
 MAX_REDIRECTS = 3
 RETRY_S = (2.0, 5.0, 15.0)  # a change that was refused is told again after that long, and no more than so often
 MOST_RETRIES = len(RETRY_S)
+AGAIN_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # a lost recording that nobody takes is offered to all again after that long
 GOODBYE_S = 1.0  # so long the goodbye waits for the answer to what the recorder was told last
 
 # --- states ----------------------------------------------------------------------------------
@@ -85,6 +86,14 @@ class AtWork:
 
 
 @dataclass(slots=True)
+class Waiting:
+    """A recording was lost and nobody takes it now: a recorder that is restarted is back in a moment."""
+
+    until: float
+    otherwise: Over
+
+
+@dataclass(slots=True)
 class Leaving:
     """No audio goes out any more; the last change is still on its way. A BYE in the middle of a re-INVITE is
     legal (RFC 3261 §15), and more than some recorders bear."""
@@ -98,7 +107,7 @@ class Finished:
     """Nothing more happens."""
 
 
-State: TypeAlias = Asking | AtWork | Leaving | Finished
+State: TypeAlias = Asking | AtWork | Waiting | Leaving | Finished
 
 
 class IllegalHappening(BridgetapError):
@@ -112,10 +121,12 @@ class RecordingSession:
     call: RecordedCall
     targets: tuple[str, ...]
     answer_s: float = ANSWER_S
+    patient: bool = False  # a recording that was lost is offered again for a while before it has failed
     state: State = field(default_factory=Finished)
     _next: int = 0
     _paused: bool = False
     _started: bool = False
+    _again: int = 0  # how often all were asked again, since one of them recorded steadily
     _out: list[Order] = field(default_factory=list)
 
     def start(self, now: float, *, paused: bool = False) -> None:
@@ -137,6 +148,8 @@ class RecordingSession:
                 return state.patience_until
             case AtWork() as state:
                 return state.retry_at
+            case Waiting() as state:
+                return state.until
             case Finished():
                 return None
 
@@ -147,6 +160,9 @@ class RecordingSession:
                 self._pass_over(state.target, f"no final answer within {self.answer_s:g} s", 408, now)
             case AtWork() as state if state.retry_at is not None and now >= state.retry_at:
                 self._tell()
+            case Waiting() as state if now >= state.until:
+                self._next = 0
+                self._ask_next(now, state.otherwise)
             case Leaving() as state if now >= state.patience_until:
                 self._hang_up(state.over)
             case _:
@@ -185,7 +201,11 @@ class RecordingSession:
 
     def _ask_next(self, now: float, otherwise: Over) -> None:
         if self._next >= len(self.targets):
-            self._end(otherwise)
+            if self.patient and self._started and self._again < len(AGAIN_S):
+                self.state = Waiting(until=now + AGAIN_S[self._again], otherwise=otherwise)
+                self._again += 1
+            else:
+                self._end(otherwise)
             return
         target = self.targets[self._next]
         self._next += 1
@@ -228,12 +248,12 @@ class RecordingSession:
         match self.state:
             case AtWork() as state:
                 if now - state.since >= STEADY_S:
-                    self._next = 0
+                    self._next = self._again = 0
                     self._rotate_behind(state.target)
                 self._pass_over(state.target, reason, 0, now)
             case Asking() as state:
                 self._pass_over(state.target, reason, 0, now)
-            case Leaving() | Finished():
+            case Waiting() | Leaving() | Finished():
                 pass
 
     def _rotate_behind(self, target: str) -> None:

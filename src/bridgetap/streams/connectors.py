@@ -28,6 +28,7 @@ class Connector:
     outbound_first: bool = False  # label 1 is what the party hears, for recorders that want it so
     answer_s: float = 4.0
     ping_s: float = 10.0  # how often a recorder is asked whether it still records; 0: never
+    patient: bool = False  # a recording that was lost is offered again for half a minute before it has failed
     mandatory: bool = False  # a call that should be recorded and is not ends
     mirrors: tuple[str, ...] = ()  # connectors that record at the same time, each for itself
     broken: tuple[str, ...] = ()  # why it cannot be used

@@ -97,7 +97,10 @@ class SiprecRecording:
         self._told = told
         self._name = call.facts.siprec_sid
         self._table = RecordingSession(
-            call=call, targets=tuple(str(uri) for uri in connector.recorders), answer_s=connector.answer_s
+            call=call,
+            targets=tuple(str(uri) for uri in connector.recorders),
+            answer_s=connector.answer_s,
+            patient=connector.patient,
         )
         self._uris = {str(uri): uri for uri in connector.recorders}  # and where those redirect to
         self._asked: set[str] = set()  # since the last one that nobody redirected to
