@@ -99,7 +99,7 @@ async def test_a_real_call_recorded_twice_of_which_one_recorder_is_killed(
     ):
         settings = CONNECTORS.format(recorder=there.uri("tcp"), mirror=uri)
         async with parties(tmp_path, connector="srs", settings=settings) as (server, caller, callee):
-            talking = asyncio.create_task(talk(caller, callee, seconds=3.0))
+            talking = asyncio.create_task(talk(caller, callee, seconds=2.0))
             await until(lambda: "metadata 2, partial" in own.text())  # that somebody has joined
             own.process.kill()
             sent = await talking

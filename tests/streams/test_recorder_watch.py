@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridgetap.engine import RequestId, Response
+from bridgetap.engine import CallEnded, RequestId, Response
 from bridgetap.engine.handles import FlowId
 from bridgetap.siprec.happenings import StopWanted
 from bridgetap.siprec.orders import Over, PassedOver, Started
@@ -84,3 +84,19 @@ def test_nobody_is_asked_where_that_is_switched_off_or_nothing_is_recorded() -> 
         assert not desk.fake.sent("request")
 
     run(stopped)
+
+
+def test_what_a_recorder_says_as_it_leaves_is_fit_to_be_written_down() -> None:
+    """A NUL fits no text of PostgreSQL, and an escape sequence no terminal."""
+
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        headers = [("Reason", 'SIP;cause=200;text="\x00\x1b[2J' + "x" * 5000)]
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(CallEnded(dialog=dialog, cause="bye", status=0, reason="", headers=headers))
+
+    over = run(scene).told[-1]
+    assert over.reason == "remote-closed"
+    assert over.detail.isprintable()
+    assert over.detail.startswith('SIP;cause=200;text="��[2Jx')
+    assert len(over.detail) == 300

@@ -111,13 +111,14 @@ class RecorderDialog:
         return happenings.Taken()
 
     def _call_ended(self, event: CallEnded) -> happenings.Happening:
+        reason = words.said(event.reason or event.cause)
         if not self._answered:
             targets = self._redirected(words.contacts(event.headers)) if 300 <= event.status < 400 else ()
-            return happenings.Refused(status=event.status, reason=event.reason or event.cause, targets=targets)
+            return happenings.Refused(status=event.status, reason=reason, targets=targets)
         if event.cause == "bye":
             why = words.header(event.headers, "Reason")
-            return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=why)
-        return happenings.Lost(reason=event.reason or event.cause)
+            return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=words.said(why))
+        return happenings.Lost(reason=reason)
 
     def _accept(self, body: bytes) -> None:
         """An answer to a later offer; one that cannot be used changes nothing."""

@@ -11,6 +11,7 @@ from bridgetap.siprec.multipart import METADATA, METADATA_LEGACY, SDP, SNAPSHOT_
 from .connectors import Connector, MetadataType
 
 ACCEPT = "application/sdp, application/rs-metadata+xml, application/rs-metadata"
+MOST_SAID = 300
 ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"
 
 _CONTACT_URI = re.compile(r"<(sips?:[^<>\s]+)>|^\s*(sips?:[^<>\s;,]+)", re.IGNORECASE)
@@ -63,6 +64,11 @@ def is_snapshot_request(content_type: str, body: bytes) -> bool:
 def header(headers: Headers, name: str) -> str:
     """The first header of that name, or nothing."""
     return next((value for key, value in headers if key.lower() == name.lower()), "")
+
+
+def said(text: str) -> str:
+    """What a recorder says of itself, fit for logs, rows and callbacks: printable, and not endless."""
+    return "".join(c if c.isprintable() else "�" for c in text[:MOST_SAID])
 
 
 def contacts(headers: Headers) -> tuple[str, ...]:
