@@ -28,6 +28,7 @@ from .stage import connect, fork, stop_fork
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
 
 T = TypeVar("T")
+CAROL_HZ, DAVE_HZ = 1300, 1700
 SIPREC = {"stream_transport_type": "siprec", "stream_connector": "srs", "stream_name": "rec"}
 CONNECTORS = """
 status_callback = "{callbacks}"
@@ -298,6 +299,57 @@ async def test_the_command_line_records(tmp_path: Path) -> None:
         await over(recording)
         code, listed = await command("list", sid, "--json")
         assert (code, json.loads(listed)["sid"], json.loads(listed)["connector"]) == (0, made, "srs")
+
+
+async def test_transfers_by_either_side_are_told_and_heard(tmp_path: Path) -> None:
+    """58: who takes whose place, on the same stream; the tracks go on."""
+
+    def flow(uris: list[str]) -> list[dict[str, Any]]:
+        first, *rest = widget(uris)
+        first["properties"] |= {"stream_track": "both_tracks"}
+        return [first, *rest]
+
+    calls = 'transfer_by = "everybody"\ntransfer_to = ["sip"]'
+    async with studio(tmp_path, flow, callees=3, calls=calls) as room:
+        alice, bob = await talk(room)
+        recording = await room.recording()
+        await heard(recording, 1.0)
+
+        async def transferred(by: LiveCall, to: int, hertz: int) -> LiveCall:
+            referring = asyncio.ensure_future(by.refer(room.stage.callees[to].uri))
+            new = await room.stage.callees[to].next_call()
+            new.answer()
+            new.play(hertz)
+            assert (await referring)[-1] == "SIP/2.0 200 OK"
+            await by.ended()
+            enough = 50 + max(stats.packets_received for t in recording.tracks if (stats := t.leg.stats()) is not None)
+            await heard(recording, enough / 50)
+            return new
+
+        carol = await transferred(bob, 1, CAROL_HZ)
+        dave = await transferred(alice, 2, DAVE_HZ)
+        await unhurt(carol, dave)
+        dave.hang_up()
+        await over(recording)
+        await room.stage.over()
+        (row,) = await room.stage.streams()
+        assert row.end_reason in ("stopped", "call-ended")
+    assert recording.faults == []
+    told = documents(recording)
+    assert {stream.id for document in told for stream in document.streams} == {s.id for s in told[0].streams}
+    people = {person.id: person.names[0].aor for document in told for person in document.participants}
+    assert len(people) == 5, "Alice, the service, Bob, Carol and Dave"
+    left = {
+        member.participant for document in told for member in document.participant_sessions if member.disassociated_ns
+    }
+    assert {told[0].participants[0].id} < left, "Alice has left, and so has Bob"
+    inbound, outbound = recording.tracks
+    for wav, first, then in ((inbound.wav, CALLER_HZ, DAVE_HZ), (outbound.wav, CALLEE_HZ, CAROL_HZ)):
+        assert seconds_of(wav, first) >= 0.5
+        assert seconds_of(wav, then) >= 0.5
+    for track in recording.tracks:
+        assert track.stats is not None
+        assert (track.stats.lost, track.stats.malformed) == (0, 0), "43: every packet, through every transfer"
 
 
 # -- recorders that cannot be relied on --
