@@ -1,5 +1,6 @@
 """`[[connectors]]`: what is refused at the start, what makes one broken, and that secrets stay hidden."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,28 @@ def test_an_unknown_connector_is_31940(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidStream) as refused:
         connectors_of(load(tmp_path, text)).find("other")
     assert refused.value.code == 31940
+
+
+def test_a_flow_that_names_a_connector_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
+    def start(name: str, then: str | None, **properties: str) -> dict[str, object]:
+        transitions = [{"event": "next", "next": then} if then else {"event": "next"}]
+        properties = {"stream_action": "start", "stream_transport_type": "siprec", **properties}
+        return {"name": name, "type": "fork-stream", "transitions": transitions, "properties": properties}
+
+    trigger = {"event": "incomingCall", "next": "a"}
+    states = [
+        {"name": "Trigger", "type": "trigger", "transitions": [trigger], "properties": {}},
+        start("a", "b", stream_connector="copy"),
+        start("b", "c", stream_connector="nobody"),
+        start("c", None, stream_connector="{{flow.variables.which}}"),
+    ]
+    flow = {"description": "", "initial_state": "Trigger", "states": states}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    settings = load(tmp_path, WHOLE + '[[numbers]]\nnumber = "*"\nflow = "flow.json"\n')
+    found = [f for f in look_over(settings, file=None, now=utc_now()) if f.place == "numbers[0].flow"]
+    (warning,) = found
+    assert "states[2].properties.stream_connector: 'nobody'" in warning.rule
+    assert "there are: copy, srs (31940)" in warning.rule
 
 
 @pytest.mark.parametrize(

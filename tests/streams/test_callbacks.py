@@ -9,7 +9,7 @@ import pytest
 
 from bridgetap.engine import ForkOpened
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
-from bridgetap.ids import AccountSid, CallSid, StreamSid
+from bridgetap.ids import AccountSid, CallSid, SiprecSid, StreamSid
 from bridgetap.store import StreamRecord
 from bridgetap.streams import LastWords, StreamPolicy
 from bridgetap.webhooks import CallbackRows, Seal, StatusCallback, WebhookUrl
@@ -168,6 +168,22 @@ def test_what_a_killed_process_left_is_told_as_an_error() -> None:
         "StreamEvent": "stream-error",
         "Timestamp": "2026-01-02T03:04:05.123456789Z",
         "StreamError": "31900: this server was killed while the stream ran",
+    }
+
+
+def test_a_recording_that_a_killed_process_left_is_told_in_its_own_words() -> None:
+    recording = replace(LEFT, sid=SiprecSid("SR1"), transport="siprec", url="", connector="srs", name="rec")
+    row = LastWords(ROWS)(recording)
+    assert row is not None
+    assert dict(ROWS.callback(row).parameters) == {
+        "AccountSid": "AC1",
+        "CallSid": "CA1",
+        "SiprecSid": "SR1",
+        "SiprecName": "rec",
+        "SiprecEvent": "siprec-error",
+        "Timestamp": "2026-01-02T03:04:05.123456789Z",
+        "SiprecError": "31900: this server was killed while the stream ran",
+        "SiprecErrorCode": "31900",
     }
 
 

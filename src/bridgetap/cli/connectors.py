@@ -1,12 +1,15 @@
 """The `[[connectors]]` of the configuration as what recordings are made by."""
 
 import re
+from collections.abc import Iterator
 
-from bridgetap.errors import InvalidInput
+from bridgetap.errors import InvalidInput, InvalidStream
+from bridgetap.flow import Definition
 from bridgetap.settings import ConnectorSettings, Settings
 from bridgetap.siprec.parameters import CORE_HEADERS
 from bridgetap.siprec.recorder_uri import RecorderUri, parse_recorder
 from bridgetap.streams import Connector, Connectors
+from bridgetap.widgets import ForkStream
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")  # RFC 3261 §25.1
 
@@ -14,6 +17,19 @@ _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")  # RFC 3261 §25.1
 def connectors_of(settings: Settings) -> Connectors:
     """All of them; what keeps one from being used stands in it, so that it costs no other its work."""
     return Connectors({entry.name: _connector(entry) for entry in settings.connectors})
+
+
+def missing_connectors(definition: Definition, connectors: Connectors) -> Iterator[InvalidStream]:
+    """Those that a flow names, as far as that is known before any call, and cannot use."""
+    for state in definition.states.values():
+        if not isinstance(state.widget, ForkStream):
+            continue
+        fields = state.widget.known()
+        if fields.action == "start" and fields.transport in ("siprec", "") and fields.connector and not fields.url:
+            try:
+                connectors.find(fields.connector, place=state.widget.places.connector)
+            except InvalidStream as error:
+                yield error
 
 
 def _connector(entry: ConnectorSettings) -> Connector:

@@ -21,7 +21,7 @@ from bridgetap.flow import Definition
 from bridgetap.settings import Settings, open_account
 from bridgetap.widgets import WIDGETS
 
-from .connectors import connectors_of
+from .connectors import connectors_of, missing_connectors
 from .stream_policy import stream_policy
 
 LEGS_PER_CALL = 2  # caller and callee
@@ -152,6 +152,8 @@ def _flows(settings: Settings) -> Iterator[Finding]:
             problems = invalid.problems
         else:
             problems = list(definition.warnings)
+            for missing in missing_connectors(definition, connectors_of(settings)):
+                yield _warning(place, f"{entry.flow}: {missing} ({missing.code})")
         for problem in problems:
             told = _warning if problem.warning else _error
             yield told(place, f"{entry.flow}: {problem}")

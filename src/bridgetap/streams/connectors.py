@@ -40,15 +40,15 @@ class Connectors:
     def __init__(self, connectors: Mapping[str, Connector]) -> None:
         self._connectors = dict(connectors)
 
-    def find(self, name: str) -> Connector:
-        """`InvalidStream` (31940) where there is none of that name."""
+    def find(self, name: str, *, place: str = "connector") -> Connector:
+        """`InvalidStream` where there is none of that name (31940), or it cannot be used (31942)."""
         connector = self._connectors.get(name)
         if connector is None:
             known = ", ".join(sorted(self._connectors)) or "none is configured"
             rule = f"no connector of that name is configured; there are: {known}" if self._connectors else known
-            raise InvalidStream("connector", name, rule, code=CONNECTOR_UNKNOWN)
+            raise InvalidStream(place, name, rule, code=CONNECTOR_UNKNOWN)
         if connector.broken:
-            raise InvalidStream("connector", name, "; ".join(connector.broken), code=CONNECTOR_INVALID)
+            raise InvalidStream(place, name, "; ".join(connector.broken), code=CONNECTOR_INVALID)
         return connector
 
     def is_mandatory(self, name: str) -> bool:

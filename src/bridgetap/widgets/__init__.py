@@ -6,6 +6,7 @@ from types import MappingProxyType
 from bridgetap.flow.widget import WidgetType
 
 from . import connect_call_to, fork_stream, say_play, set_variables, split_based_on, trigger
+from .fork_stream import ForkStream
 
 _TYPES = (
     trigger.TYPE,
@@ -18,4 +19,4 @@ _TYPES = (
 
 WIDGETS: Mapping[str, WidgetType] = MappingProxyType({found.type: found for found in _TYPES})
 
-__all__ = ["WIDGETS"]
+__all__ = ["WIDGETS", "ForkStream"]
