@@ -147,13 +147,13 @@ LEFT = StreamRecord(
 )
 
 
-def words(stream: StreamRecord, rows: CallbackRows = ROWS) -> dict[str, str] | None:
+def words(stream: StreamRecord, rows: CallbackRows = ROWS, *, line: str = "MZ1") -> dict[str, str] | None:
     async def main() -> dict[str, str] | None:
         row = LastWords(rows)(stream)
         if row is None:
             return None
         callback = rows.callback(row)
-        assert (row.id, callback.to) == ("MZ1/1", TO)
+        assert (row.id, callback.to) == (f"{line}/1", TO)
         return dict(callback.parameters)
 
     return run_virtual(main())
@@ -173,9 +173,7 @@ def test_what_a_killed_process_left_is_told_as_an_error() -> None:
 
 def test_a_recording_that_a_killed_process_left_is_told_in_its_own_words() -> None:
     recording = replace(LEFT, sid=SiprecSid("SR1"), transport="siprec", url="", connector="srs", name="rec")
-    row = LastWords(ROWS)(recording)
-    assert row is not None
-    assert dict(ROWS.callback(row).parameters) == {
+    assert words(recording, line="SR1") == {
         "AccountSid": "AC1",
         "CallSid": "CA1",
         "SiprecSid": "SR1",
