@@ -85,6 +85,7 @@ class SipConfig:
         tls_certificate: str | None = None,
         tls_key: str | None = None,
         trusted_ca: str | None = None,
+        client_ca: str | None = None,
         external_address: str | None = None,
         local_networks: list[str] | None = None,
         user_agent: str = "Bridgetap",
@@ -98,7 +99,8 @@ class SipConfig:
     ) -> SipConfig:
         """`listen`: `"udp://127.0.0.1:5060"`, `tcp`, `tls`; port 0 takes a free one.
 
-        `trusted_ca`: a PEM file added to the system roots for outgoing TLS. `external_address`
+        `trusted_ca`: a PEM file added to the system roots for outgoing TLS. `client_ca`: a PEM file of
+        authorities; whoever connects over TLS must show a certificate of theirs. `external_address`
         is written into Via and Contact toward peers outside `local_networks` (CIDR).
         `trace`: every SIP message, as a pcap file. `name_servers`: instead of the system's.
         """
@@ -149,10 +151,23 @@ class Sip:
         route: list[str] = ...,
         flow: int | None = None,
         reliable: Literal["supported", "required", "off"] = "supported",
+        identity: int | None = None,
     ) -> int:
         """Call `target` (a SIP URI); returns the dialog id. `from_`, `to`: name-addr text without
         tags. `flow`: send over that connection (a registered phone's), not by RFC 3263.
-        An empty body asks for a delayed offer: then `ack` answers the 2xx."""
+        An empty body asks for a delayed offer: then `ack` answers the 2xx. `identity`: who we are over
+        TLS from the INVITE to the BYE, over connections that are this identity's alone."""
+
+    def identity(
+        self,
+        *,
+        trusted_ca: str | None = None,
+        client_certificate: str | None = None,
+        client_key: str | None = None,
+    ) -> int:
+        """Read the TLS files (PEM) of one peer, for `invite`. `trusted_ca` has the only authorities
+        trusted there; absent, those of the endpoint. The same content is the same number: read them
+        before each call, so that a renewed certificate counts. Raises `EngineError` naming the file."""
 
     def progress(
         self,
@@ -287,7 +302,8 @@ class CallEnded:
 
     `cause`: `bye` (they hung up), `cancelled` (they gave up), `rejected` (a final 3xx–6xx from
     them), `hung-up` (we did), `timeout` (nothing heard, no ACK, session expired), `transport`
-    (nothing could be sent). `status` is the SIP status where there is one, else 0.
+    (nothing could be sent). `status` is the SIP status where there is one, else 0. `trouble`: with
+    `transport`, why, for the operator, where that is known; `tls_failed`: it was TLS that failed.
     """
 
     dialog: int
@@ -295,6 +311,8 @@ class CallEnded:
     status: int
     reason: str
     headers: _Headers
+    trouble: str
+    tls_failed: bool
 
 @final
 class ReofferReceived:

@@ -124,9 +124,10 @@ request_route {{
 
 @contextmanager
 def recorder_front(
-    folder: Path, *, certificate: Path, key: Path, rtpengine_port: int, target_port: int
+    folder: Path, *, certificate: Path, key: Path, client_ca: Path | None = None, rtpengine_port: int, target_port: int
 ) -> Iterator[tuple[int, int, Running]]:
-    """UDP and TCP in on one port, TLS on another (both yielded). Looks every INVITE over, has rtpengine take and
+    """UDP and TCP in on one port, TLS on another (both yielded), that one for those with a certificate of
+    `client_ca` alone, where it is given. Looks every INVITE over, has rtpengine take and
     record its audio, and leaves the answer to whoever listens on UDP at `target_port`.
 
     Its log has a line `SIPREC …` for every INVITE that it took: what Kamailio's own parsers found."""
@@ -141,6 +142,7 @@ method = TLSv1.2+
 certificate = {certificate}
 private_key = {key}
 """
+        + (f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {client_ca}\n" if client_ca else "")
     )
     config = (
         _HEAD.format(modules=MODULES)

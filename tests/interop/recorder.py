@@ -52,13 +52,20 @@ class ForeignRecorder:
 
 
 @contextmanager
-def foreign_recorder(folder: Path, *, calls: int, certificate: Path, key: Path) -> Iterator[ForeignRecorder]:
+def foreign_recorder(
+    folder: Path, *, calls: int, certificate: Path, key: Path, client_ca: Path | None = None
+) -> Iterator[ForeignRecorder]:
     """Up until the block ends, for so many recordings."""
     with (
         rtpengine.rtpengine(folder / "rtpengine") as (control, _),
         sipp_recorder(folder / "sipp", calls=calls) as (target, callee),
         recorder_front(
-            folder / "kamailio", certificate=certificate, key=key, rtpengine_port=control, target_port=target
+            folder / "kamailio",
+            certificate=certificate,
+            key=key,
+            client_ca=client_ca,
+            rtpengine_port=control,
+            target_port=target,
         ) as (port, tls_port, front),
     ):
         yield ForeignRecorder(port, tls_port, folder, front, callee)

@@ -68,6 +68,52 @@ async def test_each_track_is_the_right_party_and_every_packet_is_there(
     assert caller.told[-4:] == [Over(reason="stopped")] * 4
 
 
+async def test_a_recorder_that_wants_a_certificate_gets_it_from_the_connector_that_has_one(
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
+) -> None:
+    """From the INVITE to the BYE; without one, with a stranger's and from a redirect it is refused in words."""
+    certificate, key = localhost
+    us, strangers = tmp_path / "us", tmp_path / "strangers"
+    us.mkdir()
+    strangers.mkdir()
+    clients, others = Authority.make(us, "clients CA"), Authority.make(strangers, "others CA")
+    shown, unknown = clients.issue(us, "us", names=("us",)), others.issue(strangers, "them", names=("them",))
+
+    def files(pair: tuple[Path, Path]) -> dict[str, str]:
+        """The server's authority is trusted for this connector alone."""
+        certificate, key = map(str, pair)
+        return {"trusted_ca": str(authority.path), "client_certificate": certificate, "client_key": key}
+
+    with foreign_recorder(tmp_path, calls=1, certificate=certificate, key=key, client_ca=clients.path) as there:
+        async with speaking() as caller:
+            bare = caller.record(there.uri("tls"), trusted_ca=str(authority.path))
+            await bare.over()
+            stranger = caller.record(there.uri("tls"), **files(unknown))
+            await stranger.over()
+            untrusted = caller.record(there.uri("tls"))
+            await untrusted.over()
+            refused = [told for told in caller.told if isinstance(told, Over)]
+            assert [over.code for over in refused] == [31910] * 3
+            assert "certificate of localhost refused" in refused[2].detail
+            caller.told.clear()
+            ours = caller.record(there.uri("tls"), **files(shown))
+            await until(lambda: any(isinstance(told, Started) for told in caller.told))
+            late = caller.record(
+                there.uri("tls"), trusted_ca=str(authority.path)
+            )  # a connection stands that is not its
+            await late.over()
+            assert [told.code for told in caller.told if isinstance(told, Over)] == [31910]
+            await until(lambda: len(caller.heard) >= 100)
+            await ours.stop()
+            await until(lambda: len(there.recordings()) == 1)
+            assert_unhurt(caller)
+        result = there.result()
+        assert (result.successful, result.failed) == (1, 0)
+        assert there.messages("tls") == [BEGINNING]
+        assert_whole(there.recordings()[0])
+    assert caller.told[-1] == Over(reason="stopped")
+
+
 async def test_lost_signalling_costs_no_recording(tmp_path: Path) -> None:
     """40 recordings at a sipp that loses 5 % of what it sends and of what it is sent: each begins and ends once."""
     count = 40

@@ -7,8 +7,10 @@ import pytest
 
 from bridgetap.cli.connectors import connectors_of
 from bridgetap.cli.findings import look_over, utc_now
+from bridgetap.engine import TlsIdentity
 from bridgetap.errors import InvalidStream
 from bridgetap.settings import InvalidSettings, Settings
+from tests.interop.certificates import Authority
 
 
 def load(folder: Path, text: str) -> Settings:
@@ -97,6 +99,51 @@ def test_a_broken_connector_is_31942_and_an_error_of_check_and_no_other_suffers(
     assert connectors.find("good").name == "good"
     errors = [f for f in look_over(settings, file=None, now=utc_now()) if f.error and f.place == "connectors[0]"]
     assert any(why in error.rule for error in errors)
+
+
+def with_files(folder: Path, *lines: str) -> str:
+    """A connector whose files are there."""
+    authority = Authority.make(folder)
+    authority.issue(folder, "us")
+    (folder / "bad.pem").write_text("nothing")
+    keys = lines or ('trusted_ca = "ca.pem"', 'client_certificate = "us.pem"', 'client_key = "us.key"')
+    return "\n".join(['[[connectors]]\nname = "srs"\nrecorders = ["sip:srs.example;transport=tls"]', *keys])
+
+
+def test_a_connector_has_an_authority_and_a_certificate_of_its_own(tmp_path: Path) -> None:
+    text = with_files(tmp_path)
+    (tmp_path / "us.key").chmod(0o644)
+    settings = load(tmp_path, text)
+    srs = connectors_of(settings).find("srs")
+    ca, pem, key = (str(tmp_path / name) for name in ("ca.pem", "us.pem", "us.key"))
+    assert srs.identity(own=True) == TlsIdentity(trusted_ca=ca, client_certificate=pem, client_key=key)
+    assert srs.identity(own=False) == TlsIdentity(trusted_ca=ca)
+    found = [str(finding) for finding in look_over(settings, file=None, now=utc_now())]
+    assert f"warning: connectors[0].client_key: {key} is readable by others: chmod 600" in found
+    plain = load(tmp_path, text.replace("tls", "tcp"))
+    with pytest.raises(InvalidStream, match="no recorder has transport=tls") as refused:
+        connectors_of(plain).find("srs")
+    assert refused.value.code == 31942
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "why"),
+    [
+        (('trusted_ca = "none.pem"',), "trusted_ca", "cannot be read"),
+        (('trusted_ca = "bad.pem"',), "trusted_ca", "cannot be used"),
+        (('client_certificate = "us.pem"',), "client_key", "go together"),
+        (('client_key = "us.key"',), "client_certificate", "go together"),
+        (('client_certificate = "us.pem"', 'client_key = "bad.pem"'), "client_certificate", "cannot be used"),
+    ],
+)
+def test_tls_files_that_cannot_be_used_are_refused_at_the_start(
+    tmp_path: Path, lines: tuple[str, ...], key: str, why: str
+) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load(tmp_path, with_files(tmp_path, *lines))
+    (problem,) = refused.value.problems
+    assert problem.key == f"connectors[0].{key}"
+    assert why in str(problem)
 
 
 @pytest.mark.parametrize("text", ["", '[[connectors]]\nname = "srs"\nrecorders = ["sip:a.example"]\n'])

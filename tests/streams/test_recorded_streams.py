@@ -103,6 +103,13 @@ class Room(Desk):
         self.fake.push(CallEnded(dialog=dialog, cause="rejected", status=status, reason="No", headers=[]))
         await self.settle()
 
+    async def cannot_reach(self, **why: Any) -> None:
+        await self.settle()
+        dialog = DialogId(self.invites()[-1].of or 0)
+        self.fake.sip.open.discard(dialog)
+        self.fake.push(CallEnded(dialog=dialog, cause="transport", status=503, reason="No", headers=[], **why))
+        await self.settle()
+
     async def told_at(self, dialog: DialogId) -> Recording:
         """The document of the re-INVITE that is out, which is answered then."""
         await self.settle()
@@ -166,6 +173,24 @@ def test_its_life_is_told_in_twilios_words() -> None:
         assert room.ends() == [("rec", "stopped")]
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [({}, 31904), ({"trouble": "cannot connect"}, 31904), ({"trouble": "it has expired", "tls_failed": True}, 31910)],
+)
+def test_recorders_that_cannot_be_reached_are_told_with_the_code_of_why(why: dict[str, Any], code: int) -> None:
+    async def scenario(room: Room) -> None:
+        await room.record()
+        await room.cannot_reach(**why)
+        await room.cannot_reach(**why)
+
+    room = play(scenario)
+    row = room.rows()["rec"]
+    assert (row.end_reason, row.code) == ("failed", code)
+    assert ("error", code) in room.notes
+    assert str(code) in room.callbacks()[-1]["SiprecErrorCode"]
+    assert ("warning", code if code == 31910 else 31902) in room.notes
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, 31902), (603, 31902), (401, 32106), (408, 31901), (0, 31904)])

@@ -18,6 +18,7 @@ from bridgetap.engine import (
     ReofferReceived,
     RequestId,
     RequestReceived,
+    TlsIdentity,
 )
 from bridgetap.engine.fake import Command, FakeLeg, fake_core
 from bridgetap.engine.virtual_loop import LoopClock, run_virtual
@@ -283,6 +284,73 @@ def test_a_redirect_from_tls_stays_on_tls() -> None:
 
     secure = parse_recorder("sip:rec@one.example;transport=tls", place="")
     run(scene, recorders=(secure,))
+
+
+OURS = TlsIdentity(trusted_ca="ca.pem", client_certificate="us.pem", client_key="us.key")
+FILES = {"trusted_ca": "ca.pem", "client_certificate": "us.pem", "client_key": "us.key"}
+
+
+def test_a_connectors_certificate_goes_to_its_own_recorders_over_tls_alone() -> None:
+    """64: to a host that it was redirected to no certificate, and no more trust than to its own."""
+
+    async def scene(desk: Desk) -> None:
+        await desk.refuse(302, [("Contact", "<sip:rec@else.example;transport=tls>")])
+        await desk.refuse(302, [("Contact", "<sip:other@one.example:5090>")])
+        await desk.refuse(503)
+        await desk.refuse(503)
+        await desk.take()
+        assert [(invite["target"], invite["identity"]) for invite in desk.fake.sent("invite")] == [
+            ("sip:rec@one.example;transport=tls", OURS),
+            ("sip:rec@else.example;transport=tls", TlsIdentity(trusted_ca="ca.pem")),
+            ("sip:other@one.example:5090;transport=tls", OURS),
+            ("sip:rec@two.example;transport=tls", OURS),
+            ("sip:rec@three.example;transport=tcp", None),
+        ]
+
+    ways = ("one.example;transport=tls", "two.example;transport=tls", "three.example;transport=tcp")
+    run(scene, recorders=tuple(parse_recorder(f"sip:rec@{way}", place="") for way in ways), **FILES)
+
+
+def test_without_files_of_its_own_a_connector_is_who_the_server_is() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.refuse(302, [("Contact", "<sip:rec@else.example;transport=tls>")])
+        await desk.take()
+        assert [invite["identity"] for invite in desk.fake.sent("invite")] == [None, None]
+
+    run(scene, recorders=(parse_recorder("sip:rec@one.example;transport=tls", place=""),))
+
+
+def test_files_that_are_gone_are_told_as_a_broken_connector() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.fake.sip.unusable.add(OURS)
+        await desk.turn()
+
+    desk = run(scene, recorders=(parse_recorder("sip:rec@one.example;transport=tls", place=""),), **FILES)
+    passed, over = desk.told
+    assert (passed.code, over.code) == (31942, 31942)
+    assert passed.reason == "trusted_ca: gone.pem: No such file or directory"
+
+
+def test_why_tls_failed_is_told_at_the_start_and_in_the_middle() -> None:
+    def failed(dialog: DialogId) -> CallEnded:
+        return replace(_ended(dialog, "transport", 503), trouble="certificate of one refused: it", tls_failed=True)
+
+    async def scene(desk: Desk) -> None:
+        await desk.turn()
+        dialog = DialogId(desk.fake.sent("invite")[-1].of or 0)
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(failed(dialog))
+        dialog = await desk.take()
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(failed(dialog))
+
+    desk = run(scene)
+    why = "certificate of one refused: it"
+    first, started, second, over = desk.told
+    assert first == PassedOver(target=str(ONE), reason=why, code=31910)
+    assert started == Started(target=str(TWO))
+    assert second == PassedOver(target=str(TWO), reason=why, code=31910)
+    assert over == Over(reason="failed", detail=f"{TWO}: {why}", code=31910)
 
 
 def test_a_secure_recorder_is_offered_a_key_for_each_line_and_must_give_one_back() -> None:

@@ -51,6 +51,7 @@ fn pass_on(target: &str, call: &IncomingCall) -> Invite {
         credentials: None,
         route: Vec::new(),
         flow: None,
+        identity: None,
         reliable: Reliable::Off,
     }
 }

@@ -23,7 +23,15 @@ pub enum SipError {
     /// Certificates and keys.
     #[error("sip.{setting}: {reason}")]
     Tls {
-        /// `tls_certificate`, `tls_key` or `trusted_ca`.
+        /// `tls_certificate`, `tls_key`, `trusted_ca` or `client_ca`.
+        setting: &'static str,
+        /// What is wrong, with the file's name.
+        reason: String,
+    },
+    /// TLS files of one peer's alone.
+    #[error("{setting}: {reason}")]
+    Identity {
+        /// `trusted_ca`, `client_certificate` or `client_key`.
         setting: &'static str,
         /// What is wrong, with the file's name.
         reason: String,

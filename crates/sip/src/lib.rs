@@ -7,7 +7,7 @@
 //!
 //! The stack (`stack::Stack`) has one input for each thing that can happen, each with the time:
 //! `receive(now, &source, Message)`, `malformed(now, &source, Malformed)`,
-//! `resolved(now, LookupId, Vec<Target>)`, `send_failed(now, SendId)`,
+//! `resolved(now, LookupId, Vec<Target>)`, `send_failed(now, SendId, Trouble)`,
 //! `flow_closed(now, FlowId)`, `command(now, Command)`, `handle_timeout(now)`. After any of them
 //! drain `poll_output()`, then sleep until `next_timeout()`.
 

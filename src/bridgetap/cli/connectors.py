@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from bridgetap.errors import InvalidInput, InvalidStream
 from bridgetap.flow import Definition
@@ -45,6 +46,9 @@ def _connector(entry: ConnectorSettings) -> Connector:
         if uri.secure and uri.transport != "tls":
             # RFC 4568 §8.3: a key that anybody on the way can read is none.
             broken.append(f"recorders[{number}]: secure=true needs transport=tls, not {uri.transport}")
+    tls_files = entry.trusted_ca is not None or entry.client_certificate is not None
+    if tls_files and recorders and all(uri.transport != "tls" for uri in recorders):
+        broken.append("trusted_ca and client_certificate are for TLS, and no recorder has transport=tls")
     header = None
     if entry.credentials_header is not None and entry.credentials is not None:
         header = (entry.credentials_header, entry.credentials.get_secret_value())
@@ -63,8 +67,15 @@ def _connector(entry: ConnectorSettings) -> Connector:
         patient=not entry.mandatory,
         mandatory=entry.mandatory,
         mirrors=entry.mirrors,
+        trusted_ca=_path(entry.trusted_ca),
+        client_certificate=_path(entry.client_certificate),
+        client_key=_path(entry.client_key),
         broken=tuple(broken),
     )
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _of_header(name: str, value: str) -> list[str]:

@@ -209,6 +209,9 @@ def _connectors(settings: Settings) -> Iterator[Finding]:
                 yield _warning(f"{place}.recorders[{number}]", rule)
         if connector.header is not None and any(recorder.transport != "tls" for recorder in connector.recorders):
             yield _warning(f"{place}.credentials", "cross the network in clear: use TLS")
+        key = settings.connectors[index].client_key
+        if key is not None and _is_open_to_others(key):
+            yield _warning(f"{place}.client_key", f"{key} is readable by others: chmod 600")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -50,6 +50,12 @@ def recorder(
     ] = "",
     certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file, for tls://.")] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file: the key of --certificate.")] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="PEM file: over tls:// come only those with a certificate of this authority."
+        ),
+    ] = None,
     trace_sip: Annotated[
         Path | None,
         typer.Option("--trace-sip", metavar="FILE.pcap", help="Write every SIP message there, for Wireshark."),
@@ -96,6 +102,8 @@ def recorder(
     make_output(output)
     if (certificate is None) != (key is None):
         raise ConfigurationError("--certificate", "needs --key, and --key needs --certificate")
+    if client_ca is not None and certificate is None:
+        raise ConfigurationError("--client-ca", "needs --certificate and --key: it is for tls://")
     if username and not password:
         raise ConfigurationError("--username", "needs --password, or BRIDGETAP_RECORDER_PASSWORD")
     conduct = read_conduct(misbehave or (), after_s=after, strict=strict, place="--misbehave")
@@ -106,6 +114,7 @@ def recorder(
         conducts=(conduct,),
         certificate=certificate,
         key=key,
+        client_ca=client_ca,
         username=username,
         password=password,
         trace=trace_sip,

@@ -55,12 +55,13 @@ from .handles import (
     RecordId,
     RequestId,
     SipConfig,
+    TlsIdentity,
     Track,
     Transport,
     User,
 )
 from .inbox import Inbox, InboxOverflow
-from .ports import EngineError, EventSource, LegHandle, MediaCore, SipCore
+from .ports import EngineError, EventSource, IdentityUnusable, LegHandle, MediaCore, SipCore
 
 __all__ = [
     "Admission",
@@ -92,6 +93,7 @@ __all__ = [
     "ForkTarget",
     "ForkWarned",
     "Headers",
+    "IdentityUnusable",
     "Inbox",
     "InboxOverflow",
     "IncomingCall",
@@ -118,6 +120,7 @@ __all__ = [
     "SipConfig",
     "SipCore",
     "SipNotice",
+    "TlsIdentity",
     "Track",
     "Transport",
     "User",

@@ -97,6 +97,8 @@ class CallEnded:
     status: int
     reason: str
     headers: Headers
+    trouble: str = ""  # why nothing could be sent, for the operator
+    tls_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Literal
 
 from .events import CallEnded, Cause
 from .fake_journal import Journal
-from .handles import Admission, Credentials, DialogId, FlowId, Headers, RequestId, User
+from .handles import Admission, Credentials, DialogId, FlowId, Headers, RequestId, TlsIdentity, User
+from .ports import IdentityUnusable
 
 
 class FakeSip:
@@ -17,6 +18,7 @@ class FakeSip:
         self._ids = count(1001)
         self.bound = ["udp://127.0.0.1:5060"]
         self.open: set[DialogId] = set()
+        self.unusable: set[TlsIdentity] = set()
         self.refusing = False
         self.closed = False
         self.admission: tuple[list[Admission], list[User]] = ([], [])
@@ -39,7 +41,10 @@ class FakeSip:
         route: list[str] | None = None,
         flow: FlowId | None = None,
         reliable: Literal["supported", "required", "off"] = "supported",
+        identity: TlsIdentity | None = None,
     ) -> DialogId:
+        if identity is not None and identity in self.unusable:
+            raise IdentityUnusable("trusted_ca: gone.pem: No such file or directory")
         dialog = DialogId(next(self._ids))
         self.open.add(dialog)
         self._journal.note(
@@ -54,6 +59,7 @@ class FakeSip:
             route=route or [],
             flow=flow,
             reliable=reliable,
+            identity=identity,
         )
         return dialog
 

@@ -29,6 +29,7 @@ class SipConfig:
     tls_certificate: str | None = None
     tls_key: str | None = None
     trusted_ca: str | None = None
+    client_ca: str | None = None
     external_address: str | None = None
     local_networks: tuple[str, ...] = ()
     user_agent: str = "Bridgetap"
@@ -86,6 +87,15 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials(username={self.username!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsIdentity:
+    """Who we are, and whom we trust, toward one peer over TLS: PEM files, read anew for every call."""
+
+    trusted_ca: str | None = None  # the only authorities trusted there; absent: those of the server
+    client_certificate: str | None = None
+    client_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,11 @@ from .handles import (
     RecordId,
     RequestId,
     SipConfig,
+    TlsIdentity,
     Track,
     User,
 )
-from .ports import EngineError, LegHandle
+from .ports import EngineError, IdentityUnusable, LegHandle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -111,6 +112,7 @@ class NativeSip:
         route: list[str] | None = None,
         flow: FlowId | None = None,
         reliable: Literal["supported", "required", "off"] = "supported",
+        identity: TlsIdentity | None = None,
     ) -> DialogId:
         return DialogId(
             self._sip.invite(
@@ -123,8 +125,15 @@ class NativeSip:
                 route=route or [],
                 flow=flow,
                 reliable=reliable,
+                identity=None if identity is None else self._identity(identity),
             )
         )
+
+    def _identity(self, identity: TlsIdentity) -> int:
+        try:
+            return self._sip.identity(**_keywords(identity))
+        except _engine.EngineError as error:
+            raise IdentityUnusable(str(error)) from None
 
     @translated
     def progress(

@@ -23,6 +23,7 @@ from .handles import (
     PromptId,
     RecordId,
     RequestId,
+    TlsIdentity,
     Track,
     User,
 )
@@ -30,6 +31,10 @@ from .handles import (
 
 class EngineError(BridgetapError):
     """What the core refused, with the place, the value and the rule in its text."""
+
+
+class IdentityUnusable(EngineError):
+    """TLS files that no call can be made with: one is gone, or is not what it should be."""
 
 
 class EventSource(Protocol):
@@ -61,6 +66,7 @@ class SipCore(Protocol):
         route: list[str] | None = None,
         flow: FlowId | None = None,
         reliable: Literal["supported", "required", "off"] = "supported",
+        identity: TlsIdentity | None = None,
     ) -> DialogId: ...
     def progress(
         self,

@@ -30,7 +30,8 @@ class RecorderConfig:
     """Where it listens and writes. `conducts` are for its first, second … recording; the last goes on.
 
     `address` takes the audio; empty: whatever the INVITE came to. With a `username` every INVITE is
-    challenged (digest). `certificate` and `key` are PEM files, for `tls://`."""
+    challenged (digest). `certificate` and `key` are PEM files, for `tls://`, `client_ca` one of the authorities one
+    of which must have signed the certificate of whoever comes that way."""
 
     folder: Path
     address: str = ""
@@ -38,6 +39,7 @@ class RecorderConfig:
     conducts: tuple[Conduct, ...] = field(default=(Conduct(),))
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
     username: str = ""
     password: str = field(default="", repr=False)
     trace: Path | None = None
@@ -54,6 +56,7 @@ async def open_recorder(
         listen=list(config.listen),
         tls_certificate=None if config.certificate is None else str(config.certificate),
         tls_key=None if config.key is None else str(config.key),
+        client_ca=None if config.client_ca is None else str(config.client_ca),
         user_agent="Bridgetap recorder",
         realm=REALM,
         max_dialogs=MAX_AT_ONCE,

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from .base import Section, broken
-from .values import CommaList, Transport
+from .tls_files import check_tls_files
+from .values import CommaList, FilePath, Transport
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
@@ -29,6 +30,13 @@ class ConnectorSettings(Section):
     credentials: SecretStr | None = Field(default=None, description="Its value.")
     username: str = Field(default="", description="Who we are when a recorder asks (401, 407).")
     password: SecretStr | None = Field(default=None, description="And its password.")
+    trusted_ca: FilePath | None = Field(
+        default=None, description="PEM file with the only authorities trusted for these recorders over TLS."
+    )
+    client_certificate: FilePath | None = Field(
+        default=None, description="PEM file with the certificate chain that we show these recorders, and no other host."
+    )
+    client_key: FilePath | None = Field(default=None, description="PEM file with the key of `client_certificate`.")
     parameters_as: Literal["metadata", "headers", "both"] = Field(
         default="both", description="Where a stream's parameters go: `metadata`, `headers` of the INVITE, `both`."
     )
@@ -63,4 +71,5 @@ class ConnectorSettings(Section):
             raise broken("password" if self.username else "username", "username and password go together")
         if not self.name.isprintable():
             raise broken("name", "must be printable")
+        check_tls_files(self)
         return self

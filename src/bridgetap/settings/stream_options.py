@@ -1,15 +1,13 @@
 """`[[stream_options]]`: what streams to one server do and are owed, so that no secret stands in a flow."""
 
 import re
-import ssl
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from .base import Section, broken
 from .calls import CaptureFrom, Channels, Events, Format, Framing, Overflow
+from .tls_files import check_tls_files
 from .values import CommaList, FilePath
 
 _PATTERN = re.compile(r"wss://[^\s/?#@*]+(?:/[^\s?#*]*\*?)?")
@@ -34,15 +32,6 @@ def _pin(text: str) -> str:
     if not _PIN.fullmatch(text):
         raise ValueError("must be sha256/ and the base64 of a SHA-256 digest")
     return text
-
-
-def _usable(key: str, path: Path, load: Callable[[], None]) -> None:
-    try:
-        load()
-    except ssl.SSLError as error:
-        raise broken(key, f"{path} cannot be used: {error.reason or error}") from None
-    except OSError as error:
-        raise broken(key, f"{path} cannot be read: {error.strerror}") from None
 
 
 class StreamOptionsSettings(Section):
@@ -85,17 +74,10 @@ class StreamOptionsSettings(Section):
     @model_validator(mode="after")
     def _files_can_be_used(self) -> "StreamOptionsSettings":
         """Read once at the start: a certificate that cannot be used is told then, not in the first call."""
-        if (self.client_certificate is None) != (self.client_key is None):
-            missing = "client_key" if self.client_key is None else "client_certificate"
-            raise broken(missing, "client_certificate and client_key go together")
         if self.bearer_token is not None and any(name.lower() == "authorization" for name in self.headers):
             raise broken("bearer_token", "the headers have an Authorization already")
         for name in self.headers:
             if not _HEADER.fullmatch(name):
                 raise broken("headers", f"{name!r} is no header name (RFC 9110)")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if self.trusted_ca is not None:
-            _usable("trusted_ca", self.trusted_ca, lambda: context.load_verify_locations(self.trusted_ca))
-        if (certificate := self.client_certificate) is not None:
-            _usable("client_certificate", certificate, lambda: context.load_cert_chain(certificate, self.client_key))
+        check_tls_files(self)
         return self

@@ -14,10 +14,11 @@ class Taken:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """A final answer that is none of ours to use: 3xx to 6xx, or a 2xx that takes no track. `status` 0:
-    nothing could be sent there."""
+    nothing could be sent there. `code`: Twilio's, where the status does not tell."""
 
     status: int
     reason: str = ""
+    code: int = 0
     targets: tuple[str, ...] = ()  # of a 3xx, those that may be followed
 
 
@@ -26,6 +27,7 @@ class Lost:
     """The dialog is gone and nobody said goodbye: a refresh failed, the connection broke."""
 
     reason: str
+    code: int = 0  # as in `Refused`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

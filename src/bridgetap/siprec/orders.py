@@ -62,15 +62,18 @@ class PassedOver:
 
     target: str
     reason: str
+    code: int = 0  # Twilio's, where there is one for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Over:
-    """The one end. `status` is the last recorder's answer, where it failed with one."""
+    """The one end. `status` is the last recorder's answer, where it failed with one; `code` Twilio's, where the
+    status does not tell."""
 
     reason: OverReason
     detail: str = ""
     status: int = 0
+    code: int = 0
 
 
 Order: TypeAlias = Ask | Tell | Offer | Hold | Flow | HangUp | Started | PassedOver | Over

@@ -185,7 +185,7 @@ class RecordingSession:
             case Lost() | SaidGoodbye() | TellAnswered() if isinstance(self.state, Leaving):
                 self._hang_up(self.state.over)
             case Lost():
-                self._lost(happening.reason, now)
+                self._lost(happening.reason, now, code=happening.code)
             case SaidGoodbye():
                 self._goodbye(happening, now)
             case Taken() | Refused() if isinstance(self.state, Asking):
@@ -236,23 +236,23 @@ class RecordingSession:
                 self._ask(answer.targets[0], now, redirects=state.redirects + 1)
             case Refused():
                 reason = f"{answer.status} {answer.reason}".strip() if answer.status else answer.reason
-                self._pass_over(state.target, reason, answer.status, now)
+                self._pass_over(state.target, reason, answer.status, now, code=answer.code)
             case _:
                 assert_never(answer)
 
-    def _pass_over(self, target: str, reason: str, status: int, now: float) -> None:
-        self._out += [HangUp(), PassedOver(target=target, reason=reason)]
-        self._ask_next(now, Over(reason="failed", detail=f"{target}: {reason}", status=status))
+    def _pass_over(self, target: str, reason: str, status: int, now: float, *, code: int = 0) -> None:
+        self._out += [HangUp(), PassedOver(target=target, reason=reason, code=code)]
+        self._ask_next(now, Over(reason="failed", detail=f"{target}: {reason}", status=status, code=code))
 
-    def _lost(self, reason: str, now: float) -> None:
+    def _lost(self, reason: str, now: float, *, code: int = 0) -> None:
         match self.state:
             case AtWork() as state:
                 if now - state.since >= STEADY_S:
                     self._next = self._again = 0
                     self._rotate_behind(state.target)
-                self._pass_over(state.target, reason, 0, now)
+                self._pass_over(state.target, reason, 0, now, code=code)
             case Asking() as state:
-                self._pass_over(state.target, reason, 0, now)
+                self._pass_over(state.target, reason, 0, now, code=code)
             case Waiting() | Leaving() | Finished():
                 pass
 

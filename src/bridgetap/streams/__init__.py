@@ -6,9 +6,9 @@ says when the far end answered or left; nothing here ever waits for a far end.
 
 from .call_streams import CallStreams, Streams
 from .callbacks import LastWords
-from .connectors import CONNECTOR_INVALID, Connector, Connectors
+from .connectors import Connector, Connectors
 from .life import End, EndReason, State
-from .messages import STREAM_FAILED
+from .messages import CONNECTOR_INVALID, STREAM_FAILED
 from .names import Named, StreamRequest
 from .news import Hold, Participant, StreamNews
 from .parts import StreamParts

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bridgetap.engine import TlsIdentity
 from bridgetap.errors import InvalidStream
 from bridgetap.flow.stream_rules import CONNECTOR_UNKNOWN
 from bridgetap.siprec import ParametersAs
 from bridgetap.siprec.recorder_uri import RecorderUri
 
-CONNECTOR_INVALID = 31942
+from .messages import CONNECTOR_INVALID
 
 MetadataType: TypeAlias = Literal["standard", "legacy"]
 
@@ -31,7 +32,17 @@ class Connector:
     patient: bool = False  # a recording that was lost is offered again for half a minute before it has failed
     mandatory: bool = False  # a call that should be recorded and is not ends
     mirrors: tuple[str, ...] = ()  # connectors that record at the same time, each for itself
+    trusted_ca: str | None = None  # PEM files; the only authorities trusted for its recorders
+    client_certificate: str | None = None
+    client_key: str | None = None
     broken: tuple[str, ...] = ()  # why it cannot be used
+
+    def identity(self, *, own: bool) -> TlsIdentity | None:
+        """Who we are toward a recorder over TLS. One that is not of its `own` hosts is shown no certificate, and
+        trusted no further than they are."""
+        shown = (self.client_certificate, self.client_key) if own else (None, None)
+        identity = TlsIdentity(trusted_ca=self.trusted_ca, client_certificate=shown[0], client_key=shown[1])
+        return None if identity == TlsIdentity() else identity
 
 
 class Connectors:

@@ -2,6 +2,8 @@
 
 STREAM_FAILED = 31900
 FAILED_AT_RECORDER = 31902
+TLS_FAILED = 31910
+CONNECTOR_INVALID = 31942
 
 MESSAGES = {  # spec/twilio §3.6
     31900: "the stream failed",
@@ -13,6 +15,7 @@ MESSAGES = {  # spec/twilio §3.6
     31920: "the server answered the handshake with something other than 101",
     31921: "the server closed the socket",
     31924: "the server broke the WebSocket protocol",
+    31942: "the connector cannot be used",
     32106: "the recorder refuses our credentials",
 }
 
@@ -35,7 +38,7 @@ def words_of(code: int, detail: str) -> str:
 
 
 def warning_of(code: int, detail: str) -> str:
-    return f"{WARNINGS.get(code, MESSAGES[STREAM_FAILED])}: {detail}"
+    return f"{WARNINGS.get(code) or MESSAGES.get(code, MESSAGES[STREAM_FAILED])}: {detail}"
 
 
 def message_of(reason: str, code: int, detail: str) -> str:

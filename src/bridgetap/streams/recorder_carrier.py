@@ -181,7 +181,8 @@ class RecorderCarrier:
                 chain.started = True
                 self._started()
             case PassedOver():
-                self._listener.warned(FAILED_AT_RECORDER, f"{told.target}: {told.reason}; it is passed over")
+                rule = f"{told.target}: {told.reason}; it is passed over"
+                self._listener.warned(told.code or FAILED_AT_RECORDER, rule)
         self._listener.changed()
 
     def _started(self) -> None:
@@ -215,4 +216,4 @@ class RecorderCarrier:
 
 
 def _code(over: Over) -> int:
-    return _CODES.get(over.status, REFUSED)
+    return over.code or _CODES.get(over.status, REFUSED)

@@ -21,6 +21,7 @@ from bridgetap.sdp import RecordingNegotiation
 from bridgetap.siprec import happenings
 
 from . import recording_words as words
+from .messages import TLS_FAILED
 from .recording_lines import RecordingLines
 
 NOT_ACCEPTABLE, METHOD_NOT_ALLOWED = 488, 405
@@ -111,14 +112,16 @@ class RecorderDialog:
         return happenings.Taken()
 
     def _call_ended(self, event: CallEnded) -> happenings.Happening:
-        reason = words.said(event.reason or event.cause)
+        reason = words.said(event.trouble or event.reason or event.cause)
         if not self._answered:
+            if event.cause == "transport":
+                return happenings.Refused(status=0, reason=reason, code=_code(event))
             targets = self._redirected(words.contacts(event.headers)) if 300 <= event.status < 400 else ()
             return happenings.Refused(status=event.status, reason=reason, targets=targets)
         if event.cause == "bye":
             why = words.header(event.headers, "Reason")
             return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=words.said(why))
-        return happenings.Lost(reason=reason)
+        return happenings.Lost(reason=reason, code=_code(event))
 
     def _accept(self, body: bytes) -> None:
         """An answer to a later offer; one that cannot be used changes nothing."""
@@ -157,3 +160,7 @@ class RecorderDialog:
     def _note_refused(self, labels: list[str]) -> None:
         if labels:
             self._log.warning("siprec.tracks_refused", labels=labels)
+
+
+def _code(event: CallEnded) -> int:
+    return TLS_FAILED if event.tls_failed else 0

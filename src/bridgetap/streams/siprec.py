@@ -17,6 +17,7 @@ from bridgetap.engine import (
     DialogEvent,
     DialogId,
     EngineError,
+    IdentityUnusable,
     Inbox,
     LegHandle,
     RequestId,
@@ -31,6 +32,7 @@ from bridgetap.siprec.session import RecordingSession
 
 from . import recording_words as words
 from .connectors import Connector
+from .messages import CONNECTOR_INVALID
 from .recorder_dialog import RecorderDialog
 from .recorder_watch import until_lost
 from .recording_lines import RecordingLines
@@ -214,7 +216,8 @@ class SiprecRecording:
             self._invite(ask, target, address.advertised, lines)
         except (BridgetapError, EngineError) as error:
             lines.close()
-            self._inbox.put(happenings.Refused(status=0, reason=str(error)))
+            code = CONNECTOR_INVALID if isinstance(error, IdentityUnusable) else 0
+            self._inbox.put(happenings.Refused(status=0, reason=str(error), code=code))
         except BaseException:
             lines.close()
             raise
@@ -238,6 +241,7 @@ class SiprecRecording:
             body=body,
             credentials=self._credentials() if known else None,
             reliable="off",
+            identity=self._connector.identity(own=known) if target.transport == "tls" else None,
         )
         self._dialog = RecorderDialog(
             dialog,

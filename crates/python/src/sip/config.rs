@@ -12,8 +12,8 @@ pub(crate) struct SipConfig {
 impl SipConfig {
     #[new]
     #[pyo3(signature = (
-        *, listen, tls_certificate = None, tls_key = None, trusted_ca = None, external_address = None,
-        local_networks = None, user_agent = "Bridgetap", realm = "bridgetap",
+        *, listen, tls_certificate = None, tls_key = None, trusted_ca = None, client_ca = None,
+        external_address = None, local_networks = None, user_agent = "Bridgetap", realm = "bridgetap",
         max_dialogs = 10_000, calls_per_second = 500, session_expires_s = 1800, min_se_s = 90,
         name_servers = Vec::new(), trace = None
     ))]
@@ -23,6 +23,7 @@ impl SipConfig {
         tls_certificate: Option<String>,
         tls_key: Option<String>,
         trusted_ca: Option<String>,
+        client_ca: Option<String>,
         external_address: Option<String>,
         local_networks: Option<Vec<String>>,
         user_agent: &str,
@@ -41,6 +42,7 @@ impl SipConfig {
                 tls_certificate,
                 tls_key,
                 trusted_ca,
+                client_ca,
                 external_address,
                 local_networks: local_networks.unwrap_or(defaults.local_networks),
                 user_agent: user_agent.to_owned(),

@@ -1,12 +1,15 @@
 //! `Sip`: the SIP thread.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bridgetap_sip::endpoint::SipEndpoint;
 use bridgetap_sip::error::SipError;
+use bridgetap_sip::transport::IdentityFiles;
 use bridgetap_sip::types::{
     Command, DialogId, FlowId, HeaderList, Invite, OwnRequest, Reliable, ReofferMethod, RequestId,
+    TlsIdentity,
 };
 use pyo3::prelude::*;
 
@@ -29,6 +32,11 @@ impl Sip {
             Ok(()) | Err(SipError::Closed) => Ok(()),
             Err(error) => Err(error::sip(error)),
         }
+    }
+
+    fn identity_of(&self, number: u64) -> PyResult<TlsIdentity> {
+        let identity = self.endpoint.identity_of(number);
+        identity.ok_or_else(|| error::refused(format!("identity: {number}: is of no TLS files")))
     }
 }
 
@@ -62,7 +70,7 @@ impl Sip {
 
     #[pyo3(signature = (
         *, target, from_, to, headers = Vec::new(), body = NO_BODY, content_type = "application/sdp",
-        credentials = None, route = Vec::new(), flow = None, reliable = "supported"
+        credentials = None, route = Vec::new(), flow = None, reliable = "supported", identity = None
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of the contract
     fn invite(
@@ -77,6 +85,7 @@ impl Sip {
         route: Vec<String>,
         flow: Option<u64>,
         reliable: &str,
+        identity: Option<u64>,
     ) -> PyResult<u64> {
         let words = [
             ("supported", Reliable::Supported),
@@ -95,8 +104,28 @@ impl Sip {
             route,
             flow: flow.map(FlowId),
             reliable: word("reliable", reliable, &words)?,
+            identity: identity
+                .map(|number| self.identity_of(number))
+                .transpose()?,
         };
         Ok(self.endpoint.invite(invite).map_err(error::sip)?.0)
+    }
+
+    #[pyo3(signature = (*, trusted_ca = None, client_certificate = None, client_key = None))]
+    fn identity(
+        &self,
+        py: Python<'_>,
+        trusted_ca: Option<PathBuf>,
+        client_certificate: Option<PathBuf>,
+        client_key: Option<PathBuf>,
+    ) -> PyResult<u64> {
+        let files = IdentityFiles {
+            trusted_ca,
+            client_certificate,
+            client_key,
+        };
+        let identity = py.detach(|| self.endpoint.identity(&files));
+        Ok(identity.map_err(error::sip)?.number)
     }
 
     #[pyo3(signature = (dialog, *, status, reason = "", headers = Vec::new(), body = NO_BODY, reliable = false))]

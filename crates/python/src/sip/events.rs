@@ -51,7 +51,15 @@ event!(CallAnswered {
     source: String,
 });
 event!(CallAcked { dialog: u64, body: Py<PyBytes> });
-event!(CallEnded { dialog: u64, cause: &'static str, status: u16, reason: String, headers: HeaderList });
+event!(CallEnded {
+    dialog: u64,
+    cause: &'static str,
+    status: u16,
+    reason: String,
+    headers: HeaderList,
+    trouble: String,
+    tls_failed: bool,
+});
 event!(ReofferReceived { dialog: u64, request: u64, method: &'static str, headers: HeaderList, body: Py<PyBytes> });
 event!(ReofferAnswered { dialog: u64, status: u16, reason: String, body: Py<PyBytes> });
 event!(RegisterReceived {
@@ -173,9 +181,12 @@ pub(crate) fn convert(py: Python<'_>, event: SipEvent) -> PyResult<Bound<'_, PyA
             status,
             reason,
             headers,
+            trouble,
         } => Bound::new(
             py,
             CallEnded {
+                tls_failed: trouble.as_ref().is_some_and(|why| why.tls),
+                trouble: trouble.map_or_else(String::new, |why| why.detail),
                 dialog: dialog.0,
                 cause: cause.name(),
                 status,

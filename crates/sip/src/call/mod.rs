@@ -24,7 +24,9 @@ use crate::stack::{
     Core, Journey, JourneyId, OurContact, Outcome, Owner, Progress, Reply, TxId, compose,
 };
 use crate::transaction::PATIENCE;
-use crate::types::{Credentials, DialogId, EndCause, HeaderList, RequestId, SipEvent, Source};
+use crate::types::{
+    Credentials, DialogId, EndCause, HeaderList, RequestId, SipEvent, Source, TlsIdentity, Trouble,
+};
 use answers::SentAck;
 use dialing::Dialing;
 use dialog::Dialog;
@@ -47,6 +49,8 @@ pub(crate) struct Call {
     phone: bool,
     contact: OurContact,
     credentials: Option<Credentials>,
+    /// Who we are toward them over TLS, from the INVITE to the BYE.
+    identity: Option<TlsIdentity>,
     terms: Terms,
     allows_update: bool,
     /// The last session description we sent: a refresh by re-INVITE says it again.
@@ -141,13 +145,13 @@ impl Call {
             (Owner::Reoffer(_), Outcome::Final(response, source)) => {
                 self.reoffer_answered(now, core, journey, response, Some(source));
             }
-            (Owner::Reoffer(_), Outcome::Unanswered(status)) => {
-                self.reoffer_unanswered(now, core, journey, status)
+            (Owner::Reoffer(_), Outcome::Unanswered(status, trouble)) => {
+                self.reoffer_unanswered(now, core, journey, status, trouble)
             }
             (Owner::InDialog(_, request), Outcome::Final(response, source)) => {
                 tell_response(core, request, response, Some(source));
             }
-            (Owner::InDialog(_, request), Outcome::Unanswered(status)) => {
+            (Owner::InDialog(_, request), Outcome::Unanswered(status, _)) => {
                 tell_response(core, request, Response::local(status), None);
             }
             // PRACK and BYE: whatever comes, there is nothing left to do.
@@ -195,6 +199,7 @@ impl Call {
             status,
             reason,
             headers,
+            trouble,
         } = ending;
         core.emit(SipEvent::CallEnded {
             dialog: self.id,
@@ -202,6 +207,7 @@ impl Call {
             status,
             reason,
             headers,
+            trouble,
         });
     }
 
@@ -226,6 +232,7 @@ impl Call {
             credentials: self.credentials.clone(),
             lookups: from.lookups(),
             contact: refreshes.then(|| self.contact.clone()),
+            identity: self.identity,
             at: Progress::default(),
         })
     }
@@ -325,6 +332,7 @@ struct Ending {
     status: u16,
     reason: String,
     headers: HeaderList,
+    trouble: Option<Trouble>,
 }
 
 impl Ending {
@@ -337,7 +345,7 @@ impl Ending {
         Ending {
             status,
             reason: reason.to_owned(),
-            headers: HeaderList::new(),
+            ..Ending::default()
         }
     }
 
@@ -347,6 +355,7 @@ impl Ending {
             status: response.status,
             reason: response.reason.clone(),
             headers,
+            trouble: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{Call, Ending, Phase};
 use crate::message::Response;
 use crate::method::Method;
 use crate::stack::{Core, JourneyId, Owner, compose};
-use crate::types::{EndCause, HeaderList, ReofferMethod, SipEvent, Source};
+use crate::types::{EndCause, HeaderList, ReofferMethod, SipEvent, Source, Trouble};
 use crate::value::{CSeq, number};
 
 #[derive(Default)]
@@ -220,7 +220,7 @@ impl Call {
             408 | 481 => {
                 let status = response.status;
                 self.tell_reoffer(core, &ours.reoffer, response);
-                return self.dialog_lost(now, core, status);
+                return self.dialog_lost(now, core, status, None);
             }
             _ => {
                 if let Some(session) = up.session.as_mut().filter(|_| ours.reoffer.refresh) {
@@ -238,6 +238,7 @@ impl Call {
         core: &mut Core,
         journey: JourneyId,
         status: u16,
+        trouble: Option<Trouble>,
     ) {
         if self
             .offers
@@ -251,11 +252,17 @@ impl Call {
             return;
         };
         self.tell_reoffer(core, &ours.reoffer, Response::local(status));
-        self.dialog_lost(now, core, status);
+        self.dialog_lost(now, core, status, trouble);
     }
 
     /// The 2xx to an offer that is no longer ours to hear of, or the end of the dialog.
-    fn dialog_lost(&mut self, now: Instant, core: &mut Core, status: u16) {
+    fn dialog_lost(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        status: u16,
+        trouble: Option<Trouble>,
+    ) {
         let (cause, status) = match status {
             503 => (EndCause::Transport, 503),
             status => (EndCause::Timeout, status),
@@ -265,7 +272,11 @@ impl Call {
         };
         let mut dialog = up.dialog.clone();
         self.bye(core, &mut dialog, &HeaderList::new());
-        self.end(now, core, cause, Ending::status(status));
+        let ending = Ending {
+            trouble,
+            ..Ending::status(status)
+        };
+        self.end(now, core, cause, ending);
     }
 
     /// Put an offer back, first in the queue.

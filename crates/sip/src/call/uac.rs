@@ -79,6 +79,7 @@ impl Call {
             credentials: invite.credentials.clone(),
             lookups: VecDeque::from([lookup]),
             contact: Some(contact.clone()),
+            identity: invite.identity,
             at: Progress::default(),
         });
         let dialing = Dialing {
@@ -98,6 +99,7 @@ impl Call {
             phone: invite.flow.is_some(),
             contact,
             credentials: invite.credentials,
+            identity: invite.identity,
             terms,
             allows_update: false,
             sdp: Vec::new(),
@@ -127,7 +129,7 @@ impl Call {
                 self.success(now, core, journey, response, &source);
             }
             Outcome::Final(response, _) => self.refused(now, core, journey, &response),
-            Outcome::Unanswered(status) => {
+            Outcome::Unanswered(status, trouble) => {
                 let cause = match (&self.phase, status) {
                     (
                         Phase::Dialing(Dialing {
@@ -139,7 +141,11 @@ impl Call {
                     (_, 408) => EndCause::Timeout,
                     _ => EndCause::Transport,
                 };
-                self.end(now, core, cause, Ending::status(status));
+                let ending = Ending {
+                    trouble,
+                    ..Ending::status(status)
+                };
+                self.end(now, core, cause, ending);
             }
             Outcome::AckSent(..) | Outcome::Over => {}
         }

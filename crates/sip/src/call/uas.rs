@@ -121,6 +121,7 @@ impl Call {
             phone,
             contact: OurContact::of(&request.uri),
             credentials: None,
+            identity: None,
             terms: Terms::new(core.config.session_expires_s, core.config.min_se_s),
             allows_update: headers.has_token("Allow", "UPDATE"),
             sdp: Vec::new(),

@@ -20,9 +20,9 @@ use crate::ids::Ids;
 use crate::resolve::Resolver;
 use crate::stack::Stack;
 use crate::trace::Trace;
-use crate::transport::{Listen, Tls, Transports};
+use crate::transport::{Identities, IdentityFiles, Listen, Tls, Transports};
 use crate::types::{
-    Command, DialogId, Invite, OwnRequest, RequestId, SipEvent, TrunkRule, UserRule,
+    Command, DialogId, Invite, OwnRequest, RequestId, SipEvent, TlsIdentity, TrunkRule, UserRule,
 };
 
 /// Where events go.
@@ -43,6 +43,7 @@ pub struct SipEndpoint {
     figures: Arc<Figures>,
     door: SharedDoor,
     ids: Ids,
+    identities: Identities,
     addresses: Vec<String>,
 }
 
@@ -58,6 +59,7 @@ impl SipEndpoint {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let tls = Tls::load(&settings.tls)?;
+        let identities = tls.identities().clone();
         let transports =
             Transports::bind(now, poll.registry().try_clone()?, &settings.listens, tls)?;
         let trace = config.trace.as_deref().map(open_trace).transpose()?;
@@ -141,6 +143,7 @@ impl SipEndpoint {
             figures,
             door,
             ids,
+            identities,
             addresses,
         })
     }
@@ -167,6 +170,17 @@ impl SipEndpoint {
         let dialog = invite.dialog;
         self.command(Command::Invite(Box::new(invite)))
             .map(|()| dialog)
+    }
+
+    /// Read the TLS files of one peer, for [`Invite::identity`]; the error names the file. The
+    /// same content is the same identity.
+    pub fn identity(&self, files: &IdentityFiles) -> Result<TlsIdentity, SipError> {
+        self.identities.read(files)
+    }
+
+    /// The identity of that number.
+    pub fn identity_of(&self, number: u64) -> Option<TlsIdentity> {
+        self.identities.of(number)
     }
 
     /// Send any other request; `request.request` is filled in and returned.

@@ -20,6 +20,8 @@ pub struct SipConfig {
     pub tls_key: Option<String>,
     /// PEM file of CAs to trust besides the system's.
     pub trusted_ca: Option<String>,
+    /// PEM file of CAs: whoever connects to us over TLS must show a certificate of theirs.
+    pub client_ca: Option<String>,
     /// Written into Via and Contact toward peers outside `local_networks`.
     pub external_address: Option<String>,
     /// Networks (CIDR) that reach us by our own address.
@@ -49,6 +51,7 @@ impl Default for SipConfig {
             tls_certificate: None,
             tls_key: None,
             trusted_ca: None,
+            client_ca: None,
             external_address: None,
             local_networks: LOCAL_NETWORKS.iter().map(|net| (*net).to_owned()).collect(),
             user_agent: "Bridgetap".to_owned(),
@@ -129,6 +132,7 @@ impl Settings {
                 certificate: path(&config.tls_certificate),
                 key: path(&config.tls_key),
                 trusted_ca: path(&config.trusted_ca),
+                client_ca: path(&config.client_ca),
             },
             external: one(
                 config.external_address.as_ref(),

@@ -14,6 +14,7 @@ use crate::trace::Trace;
 use crate::transport::{Inbox, Transports};
 use crate::types::{
     Command, FlowId, Lookup, LookupId, NoticeKind, Output, SendId, SendTo, SipEvent, Source,
+    Trouble,
 };
 
 pub(super) struct Work {
@@ -97,7 +98,9 @@ impl Work {
         while let Some(output) = self.stack.poll_output() {
             match output {
                 Output::Send { send, to, bytes } => self.send(send, &to, bytes, transports),
-                Output::Resolve { lookup, what } => self.resolve(lookup, &what, transports),
+                Output::Resolve { lookup, what, tls } => {
+                    self.resolve(lookup, &what, tls, transports);
+                }
                 Output::Event(SipEvent::SipNotice {
                     kind,
                     source,
@@ -140,14 +143,14 @@ impl Work {
         transports.send(self.now, send, to, bytes, self);
     }
 
-    fn resolve(&mut self, lookup: LookupId, what: &Lookup, transports: &mut Transports) {
+    fn resolve(&mut self, lookup: LookupId, what: &Lookup, tls: bool, transports: &mut Transports) {
         match what {
             Lookup::Flow(flow) => {
                 let targets = transports.target_of(*flow).into_iter().collect();
                 self.stack.resolved(self.now, lookup, targets);
             }
             Lookup::Uri(uri) => {
-                if let Some(places) = self.resolver.locate(lookup, uri) {
+                if let Some(places) = self.resolver.locate(lookup, uri, tls) {
                     self.located(lookup, places, transports);
                 }
             }
@@ -217,8 +220,8 @@ impl Inbox for Work {
         self.stack.malformed(self.now, source, fault);
     }
 
-    fn send_failed(&mut self, send: SendId) {
-        self.stack.send_failed(self.now, send);
+    fn send_failed(&mut self, send: SendId, why: Trouble) {
+        self.stack.send_failed(self.now, send, why);
     }
 
     fn flow_closed(&mut self, flow: FlowId, was_heard: bool) {

@@ -60,6 +60,7 @@ impl Stateless {
             remote,
             local: source.local,
             tls_name: None,
+            identity: None,
         };
         Some((SendTo::Response(target), response.to_bytes()))
     }

@@ -63,9 +63,13 @@ impl Resolver {
     }
 
     /// Locate `uri`. `Some` where that needs no question or cannot be asked; else the answer is
-    /// delivered later.
-    pub fn locate(&self, lookup: LookupId, uri: &str) -> Option<Vec<Place>> {
-        match Procedure::start(uri, self.means) {
+    /// delivered later. `tls`: that is possible for this one, whatever the endpoint's means.
+    pub fn locate(&self, lookup: LookupId, uri: &str, tls: bool) -> Option<Vec<Place>> {
+        let means = Means {
+            tls: tls || self.means.tls,
+            ..self.means
+        };
+        match Procedure::start(uri, means) {
             Ok((_, Step::Done(places))) => Some(places),
             Ok((procedure, Step::Ask(queries))) => {
                 let queue = self.queue.as_ref()?;

@@ -139,6 +139,7 @@ impl Stack {
             credentials: own.credentials,
             lookups: VecDeque::from([own.flow.map_or(Lookup::Uri(target), Lookup::Flow)]),
             contact,
+            identity: None,
             at: Progress::default(),
         });
         Ok(())
@@ -157,7 +158,7 @@ impl Stack {
                 }
                 tell_response(&mut self.core, request, response, Some(source));
             }
-            Outcome::Unanswered(status) => {
+            Outcome::Unanswered(status, _) => {
                 tell_response(&mut self.core, request, Response::local(status), None)
             }
             Outcome::Provisional(..) | Outcome::AckSent(..) | Outcome::Over => {}

@@ -10,7 +10,7 @@ use super::{TxId, compose};
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::transaction::{Action, ClientKey, Event, Kind, Machine, State};
-use crate::types::{SendTo, Source, Target};
+use crate::types::{SendTo, Source, Target, Trouble};
 
 #[derive(Debug)]
 struct ClientTx {
@@ -130,6 +130,17 @@ impl Core {
             .and_then(|tx| tx.machine.due(now))
         {
             self.client_event(now, id, Event::Fired(timer), None);
+        }
+    }
+
+    /// Remember why what `id` sent went nowhere. Of several addresses the one that failed over TLS
+    /// tells the most.
+    pub fn note_trouble(&mut self, id: TxId, why: Trouble) {
+        if let Some(tx) = self.clients.by_id.get(&id)
+            && let Some(journey) = self.journeys.by_id.get_mut(&tx.journey)
+            && !journey.at.trouble.as_ref().is_some_and(|known| known.tls)
+        {
+            journey.at.trouble = Some(why);
         }
     }
 

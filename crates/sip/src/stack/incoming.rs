@@ -121,5 +121,6 @@ pub(crate) fn reply_target(via: &Via, source: &Source) -> Target {
         remote: via.reply_to(source.remote, source.transport),
         local: source.local,
         tls_name: (source.transport == Transport::Tls).then(|| via.host.clone()),
+        identity: None,
     }
 }

@@ -5,7 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use super::TxId;
 use super::contact::OurContact;
 use crate::message::{Request, Response};
-use crate::types::{Credentials, DialogId, Lookup, LookupId, RequestId, SendTo, Source, Target};
+use crate::types::{
+    Credentials, DialogId, Lookup, LookupId, RequestId, SendTo, Source, Target, TlsIdentity,
+    Trouble,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct JourneyId(pub u64);
@@ -44,8 +47,8 @@ pub(crate) enum Outcome {
     Provisional(Response, Source),
     /// A final response; for an INVITE every copy of every 2xx.
     Final(Response, Source),
-    /// Nothing came (408) or nothing could be sent (503).
-    Unanswered(u16),
+    /// Nothing came (408) or nothing could be sent (503), and why where that is known.
+    Unanswered(u16, Option<Trouble>),
     /// An ACK was sent: these bytes answer each further copy of its 2xx.
     AckSent(SendTo, Vec<u8>),
     /// Nothing more will come.
@@ -70,6 +73,8 @@ pub(crate) struct Journey {
     pub lookups: VecDeque<Lookup>,
     /// The Contact to write, if any is to be written.
     pub contact: Option<OurContact>,
+    /// Who we are toward every target that it has over TLS.
+    pub identity: Option<TlsIdentity>,
     pub at: Progress,
 }
 
@@ -83,6 +88,8 @@ pub(crate) struct Progress {
     /// Located by a URI that leaves the transport open.
     pub(super) any_transport: bool,
     pub(super) sealed: bool,
+    /// Why the last target could not be reached.
+    pub(super) trouble: Option<Trouble>,
 }
 
 #[derive(Debug, Default)]

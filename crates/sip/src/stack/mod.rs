@@ -30,7 +30,7 @@ use crate::message::{Malformed, Message};
 use crate::transaction::Event;
 use crate::types::{
     Admission, Authenticator, Command, DialogId, EndCause, Entropy, FlowId, HeaderList, Invite,
-    LookupId, Output, RequestId, SendId, SipEvent, Source, Target,
+    LookupId, Output, RequestId, SendId, SipEvent, Source, Target, Trouble,
 };
 use deadlines::Due;
 
@@ -100,8 +100,9 @@ impl Stack {
     }
 
     /// What [`Output::Send`] asked for could not be done.
-    pub fn send_failed(&mut self, now: Instant, send: SendId) {
+    pub fn send_failed(&mut self, now: Instant, send: SendId, why: Trouble) {
         let tx = TxId(send.0);
+        self.core.note_trouble(tx, why);
         self.core.client_event(now, tx, Event::SendFailed, None);
         self.core.server_event(now, tx, Event::SendFailed);
         self.settle(now);
@@ -270,6 +271,7 @@ impl Stack {
                     status,
                     reason,
                     headers,
+                    trouble: None,
                 });
             }
         }

@@ -41,7 +41,8 @@ impl Core {
         let size = journey.request.to_bytes().len() + VIA_AND_CONTACT;
         let too_large = journey.at.any_transport && size > MAX_DATAGRAM;
         let addresses = &self.config.addresses;
-        for target in targets.into_iter().take(MAX_TARGETS) {
+        for mut target in targets.into_iter().take(MAX_TARGETS) {
+            target.identity = journey.identity;
             let by_tcp = Target {
                 transport: Transport::Tcp,
                 ..target.clone()
@@ -231,7 +232,9 @@ impl Core {
         journey.at.any_transport = !pins_transport(&what);
         journey.at.locating = Some(lookup);
         self.journeys.lookups.insert(lookup, id);
-        self.outputs.push_back(Output::Resolve { lookup, what });
+        let tls = journey.identity.is_some();
+        self.outputs
+            .push_back(Output::Resolve { lookup, what, tls });
     }
 
     /// Take the next target; `status` is what to report when there is none.
@@ -276,10 +279,11 @@ impl Core {
     fn give_up(&mut self, id: JourneyId, status: u16) {
         if let Some(journey) = self.journeys.get(id) {
             let owner = journey.owner.clone();
+            let trouble = journey.at.trouble.clone().filter(|_| status == 503);
             self.news.push_back(News {
                 owner,
                 journey: id,
-                outcome: Outcome::Unanswered(status),
+                outcome: Outcome::Unanswered(status, trouble),
             });
         }
         self.end_journey(id);

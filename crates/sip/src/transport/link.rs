@@ -18,6 +18,9 @@ pub struct Link {
     /// Bytes in `out`, and how many of the first entry are gone.
     out_bytes: usize,
     out_done: usize,
+    /// What went out before the peer said anything: with TLS 1.3 it may refuse our certificate
+    /// when we have long begun to talk. `None` once it spoke.
+    unheard: Option<Vec<SendId>>,
 }
 
 /// What a read came to, plaintext aside.
@@ -39,6 +42,8 @@ pub struct Full;
 
 /// More than any burst of signalling; a peer that lets this pile up is stuck.
 pub const MAX_OUT: usize = 256 * 1024;
+/// More than anybody says to a peer that is silent.
+const MAX_UNHEARD: usize = 1_024;
 
 impl Link {
     /// With `tls` where it begins with a handshake.
@@ -49,6 +54,7 @@ impl Link {
         }
         Self {
             socket,
+            unheard: tls.is_some().then(Vec::new),
             tls,
             out: VecDeque::new(),
             out_bytes: 0,
@@ -76,11 +82,25 @@ impl Link {
         self.out.is_empty() && !self.tls.as_ref().is_some_and(|tls| tls.wants_write())
     }
 
-    /// Messages that were not handed over.
+    /// The peer said something: what went out has arrived.
+    pub fn heard(&mut self) {
+        self.unheard = None;
+    }
+
+    /// Whether something was said to a TLS peer that never said anything itself.
+    pub fn is_unheard(&self) -> bool {
+        let waits = !self.out.is_empty();
+        self.unheard
+            .as_ref()
+            .is_some_and(|sent| waits || !sent.is_empty())
+    }
+
+    /// Messages that were not handed over, or to no avail.
     pub fn unsent(&mut self) -> impl Iterator<Item = SendId> + use<> {
-        std::mem::take(&mut self.out)
-            .into_iter()
-            .filter_map(|(send, _)| send)
+        let waiting = std::mem::take(&mut self.out);
+        let unheard = self.unheard.take().unwrap_or_default();
+        let waiting = waiting.into_iter().filter_map(|(send, _)| send);
+        unheard.into_iter().chain(waiting)
     }
 
     /// Add to what waits. What is too much is kept all the same: its end tells of it.
@@ -184,7 +204,12 @@ impl Link {
         {
             self.out_bytes -= self.out_done;
             self.out_done = 0;
-            self.out.pop_front();
+            let sent = self.out.pop_front().and_then(|(send, _)| send);
+            if let (Some(send), Some(unheard)) = (sent, &mut self.unheard)
+                && unheard.len() < MAX_UNHEARD
+            {
+                unheard.push(send);
+            }
         }
     }
 }

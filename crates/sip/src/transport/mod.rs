@@ -3,12 +3,15 @@
 //! [`Transports`] owns every socket. Readiness and time go in; messages and what became of
 //! connections come out through an [`Inbox`].
 
+mod end;
 mod flows;
+mod identity;
 mod incoming;
 mod link;
 mod listen;
 mod net;
 mod outgoing;
+mod peer_key;
 mod route;
 mod sockets;
 mod stream;
@@ -19,8 +22,9 @@ mod tls_errors;
 use std::net::SocketAddr;
 
 use crate::message::{Malformed, Message};
-use crate::types::{FlowId, NoticeKind, SendId, Source};
+use crate::types::{FlowId, NoticeKind, SendId, Source, Trouble};
 
+pub use identity::{Identities, IdentityFiles};
 pub use listen::Listen;
 pub use net::{Counters, Transports};
 pub use tls::{Tls, TlsFiles};
@@ -31,8 +35,8 @@ pub trait Inbox {
     fn message(&mut self, source: &Source, raw: &[u8], message: Message);
     /// Bytes that are none; on a stream the connection is being closed and `raw` is empty.
     fn malformed(&mut self, source: &Source, raw: &[u8], fault: Malformed);
-    /// A message was queued and will not arrive.
-    fn send_failed(&mut self, send: SendId);
+    /// A message was queued and will not arrive, or not be answered.
+    fn send_failed(&mut self, send: SendId, why: Trouble);
     /// A connection is gone; `was_heard`: a message once came over it.
     fn flow_closed(&mut self, flow: FlowId, was_heard: bool);
     /// Something an operator should see.

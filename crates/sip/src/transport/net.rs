@@ -129,6 +129,7 @@ impl Transports {
             remote,
             local,
             tls_name: None,
+            identity: None,
         })
     }
 

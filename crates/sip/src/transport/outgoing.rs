@@ -8,9 +8,10 @@ use mio::Token;
 use super::Inbox;
 use super::flows::UdpFlow;
 use super::net::Transports;
-use super::stream::{PeerKey, Stream};
+use super::peer_key::PeerKey;
+use super::stream::Stream;
 use super::streams::{connect, source_of, with_stream};
-use crate::types::{FlowId, NoticeKind, SendId, SendTo, Target, Transport};
+use crate::types::{FlowId, NoticeKind, SendId, SendTo, Target, Transport, Trouble};
 
 impl Transports {
     /// Put a message on its way. What fails later is told to the inbox.
@@ -40,10 +41,12 @@ impl Transports {
                 target.transport.name(),
                 target.remote
             );
-            if target.transport == Transport::Tls {
+            let tls = target.transport == Transport::Tls;
+            if tls {
                 inbox.notice(NoticeKind::Tls, target.remote, &reason);
             }
-            inbox.send_failed(send);
+            let detail = reason;
+            inbox.send_failed(send, Trouble { tls, detail });
         }
     }
 
@@ -114,17 +117,7 @@ impl Transports {
 
     /// The open connection to a peer, or a new one.
     fn connected(&mut self, now: Instant, target: &Target) -> Result<Token, String> {
-        let tls_name = (target.transport == Transport::Tls).then(|| {
-            target
-                .tls_name
-                .clone()
-                .unwrap_or_else(|| target.remote.ip().to_string())
-        });
-        let key = PeerKey {
-            transport: target.transport,
-            remote: target.remote,
-            tls_name,
-        };
+        let key = PeerKey::of(target);
         if let Some(token) = self.streams.to_peer(&key) {
             return Ok(token);
         }
@@ -134,7 +127,7 @@ impl Transports {
         let tls = key
             .tls_name
             .as_deref()
-            .map(|name| self.tls.connect(name))
+            .map(|name| self.tls.connect(name, key.identity))
             .transpose()?;
         let from = self.sockets.source_ip(key.transport, key.remote);
         let socket =

@@ -129,6 +129,7 @@ impl Sockets {
             remote: place.address,
             local,
             tls_name: place.tls_name,
+            identity: None,
         }
     }
 

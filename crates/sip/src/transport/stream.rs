@@ -1,28 +1,18 @@
 //! The life of one TCP or TLS connection: connecting, handshake, messages, end.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use rustls::Connection;
 
 use super::Inbox;
+use super::end::End;
 use super::link::{Fault, Full, Link};
+use super::peer_key::PeerKey;
 use super::tls_errors::explain;
 use crate::framing::{Frame, StreamFramer};
-use crate::types::{NoticeKind, SendId, Source, Transport};
-
-/// Which outgoing connection serves a request: RFC 5922 forbids sharing one between names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PeerKey {
-    /// How.
-    pub transport: Transport,
-    /// Where.
-    pub remote: SocketAddr,
-    /// Whose certificate was demanded.
-    pub tls_name: Option<String>,
-}
+use crate::types::{NoticeKind, SendId, Source};
 
 /// A connection of ours or theirs.
 #[derive(Debug)]
@@ -61,13 +51,6 @@ enum Phase {
     },
 }
 
-/// Why a connection is over.
-#[derive(Debug)]
-pub struct End {
-    /// For the operator, where it is worth a word.
-    pub notice: Option<(NoticeKind, String)>,
-}
-
 /// Whether there may be more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -87,6 +70,7 @@ const IDLE: Duration = Duration::from_secs(3_900);
 /// RFC 5626 §4.4.1: 95 to 120 s over TCP.
 const PING_AFTER: Duration = Duration::from_secs(100);
 const READS_AT_ONCE: usize = 8;
+const CLOSED_UNHEARD: &str = "the peer closed the TLS connection without a word (does it want a client certificate, or another one?)";
 
 impl Stream {
     /// One that a peer opened; `tls` where it must begin with a handshake.
@@ -165,7 +149,7 @@ impl Stream {
         !matches!(self.phase, Phase::Closing { .. })
     }
 
-    /// Messages that were not handed to the kernel.
+    /// Messages that were not handed to the kernel, or to a TLS peer that never spoke.
     pub fn unsent(&mut self) -> impl Iterator<Item = SendId> + use<> {
         self.link.unsent()
     }
@@ -280,7 +264,17 @@ impl Stream {
     fn flush(&mut self) -> Result<(), End> {
         match self.phase {
             Phase::Connecting { .. } | Phase::Closing { shut: true, .. } => Ok(()),
-            _ => self.link.write().map_err(|_| End::silent()),
+            _ => self.link.write().map_err(|_| self.gone()),
+        }
+    }
+
+    /// The peer ended it. A TLS peer of ours that never said a word did not like us: the alert
+    /// that says so may be lost, for the connection is reset where it had not read what we sent.
+    fn gone(&self) -> End {
+        if self.key.is_some() && self.link.is_unheard() {
+            End::told(NoticeKind::Tls, CLOSED_UNHEARD)
+        } else {
+            End::silent()
         }
     }
 
@@ -320,7 +314,7 @@ impl Stream {
     ) -> Result<Progress, End> {
         for _ in 0..READS_AT_ONCE {
             match self.link.read(buffer) {
-                Ok(0) | Err(Fault::Gone) => return Err(End::silent()),
+                Ok(0) | Err(Fault::Gone) => return Err(self.gone()),
                 Ok(len) => {
                     self.used = now;
                     if self.is_usable() {
@@ -339,11 +333,11 @@ impl Stream {
                     }
                 }
                 Err(Fault::Tls(error)) => {
-                    let name = self.key.as_ref().and_then(|key| key.tls_name.as_deref());
-                    return Err(End::told(
-                        NoticeKind::Tls,
-                        &explain(&error, name.unwrap_or_default()),
-                    ));
+                    let key = self.key.as_ref();
+                    let name = key.and_then(|key| key.tls_name.as_deref());
+                    let identity = key.and_then(|key| key.identity);
+                    let why = explain(&error, name.unwrap_or_default(), identity);
+                    return Err(End::told(NoticeKind::Tls, &why));
                 }
             }
         }
@@ -356,6 +350,7 @@ impl Stream {
             match frame {
                 Frame::Message { message, raw } => {
                     self.had_message = true;
+                    self.link.heard();
                     self.messaged = now;
                     self.half_since = None;
                     inbox.message(&self.source, raw, message);
@@ -381,17 +376,5 @@ impl Stream {
             self.enqueue(None, b"\r\n".repeat(pings))?;
         }
         Ok(())
-    }
-}
-
-impl End {
-    fn silent() -> Self {
-        Self { notice: None }
-    }
-
-    fn told(kind: NoticeKind, detail: &str) -> Self {
-        Self {
-            notice: Some((kind, detail.to_owned())),
-        }
     }
 }

@@ -11,9 +11,11 @@ use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Inbox;
+use super::end::End;
 use super::flows::Flows;
 use super::listen::tune_stream;
-use super::stream::{End, PeerKey, Stream};
+use super::peer_key::PeerKey;
+use super::stream::Stream;
 use crate::types::{FlowId, Source};
 
 /// The table of connections. Bounded in all and per source; further ones are closed at once.
@@ -148,8 +150,9 @@ impl Streams {
         if let Some((kind, detail)) = &end.notice {
             inbox.notice(*kind, remote, detail);
         }
+        let why = end.trouble();
         for send in stream.unsent() {
-            inbox.send_failed(send);
+            inbox.send_failed(send, why.clone());
         }
         inbox.flow_closed(flow, stream.had_message());
     }

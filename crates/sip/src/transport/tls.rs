@@ -7,11 +7,16 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection,
+    WantsVerifier,
+};
 
+use super::identity::Identities;
 use super::tls_errors::explain;
 use crate::error::SipError;
+use crate::types::TlsIdentity;
 
 /// Where the files are.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +27,9 @@ pub struct TlsFiles {
     pub key: Option<PathBuf>,
     /// CAs to trust besides the system's.
     pub trusted_ca: Option<PathBuf>,
+    /// CAs one of which must have signed the certificate of whoever connects to us. Absent:
+    /// nobody is asked for one.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Makes the TLS side of connections.
@@ -29,9 +37,10 @@ pub struct TlsFiles {
 pub struct Tls {
     server: Option<Arc<ServerConfig>>,
     client: Result<Arc<ClientConfig>, &'static str>,
+    identities: Identities,
 }
 
-const NO_ROOTS: &str = "no system root certificates were found (install ca-certificates) and sip.trusted_ca is not set";
+pub(super) const NO_ROOTS: &str = "no system root certificates were found (install ca-certificates) and sip.trusted_ca is not set";
 
 impl Tls {
     /// Load everything. What only weakens something is a warning in the log.
@@ -49,7 +58,9 @@ impl Tls {
         system: Vec<CertificateDer<'static>>,
     ) -> Result<Self, SipError> {
         let server = match (&files.certificate, &files.key) {
-            (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
+            (Some(certificate), Some(key)) => {
+                Some(server_config(certificate, key, files.client_ca.as_deref())?)
+            }
             (None, None) => None,
             (Some(_), None) => {
                 return Err(tls("tls_key", "not set, but tls_certificate is".to_owned()));
@@ -61,15 +72,13 @@ impl Tls {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(system);
         if let Some(path) = &files.trusted_ca {
-            for certificate in certificates("trusted_ca", path)? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| tls("trusted_ca", format!("{}: {e}", path.display())))?;
-            }
+            roots.roots.extend(authorities("trusted_ca", path)?.roots);
         }
+        let roots = Arc::new(roots);
         Ok(Self {
             server,
-            client: client_config(roots),
+            client: client_config(roots.clone()),
+            identities: Identities::new(roots),
         })
     }
 
@@ -83,9 +92,22 @@ impl Tls {
         self.server.clone().map(ServerConnection::new)
     }
 
-    /// For a connection to `name`, which its certificate must carry.
-    pub fn connect(&self, name: &str) -> Result<ClientConnection, String> {
-        let config = self.client.clone()?;
+    /// Those of peers that have TLS files of their own.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
+    }
+
+    /// For a connection to `name`, which its certificate must carry; as `identity`, or as the
+    /// endpoint itself.
+    pub fn connect(
+        &self,
+        name: &str,
+        identity: Option<TlsIdentity>,
+    ) -> Result<ClientConnection, String> {
+        let config = match identity {
+            Some(identity) => self.identities.config_of(identity)?,
+            None => self.client.clone()?,
+        };
         let name = ServerName::try_from(name.to_owned())
             .map_err(|_| format!("{name:?} is no host name"))?;
         ClientConnection::new(config, name).map_err(|error| error.to_string())
@@ -106,7 +128,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, SipError> {
+fn server_config(
+    certificate: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+) -> Result<Arc<ServerConfig>, SipError> {
     let chain = certificates("tls_certificate", certificate)?;
     warn_of_what_clients_refuse(&chain, certificate);
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| {
@@ -115,10 +141,20 @@ fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Si
             format!("{}: {}", key.display(), pem(&error, "private key")),
         )
     })?;
-    let config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| tls("tls_certificate", error.to_string()))?
-        .with_no_client_auth()
+        .map_err(|error| tls("tls_certificate", error.to_string()))?;
+    let builder = match client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let roots = Arc::new(authorities("client_ca", path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+                .build()
+                .map_err(|error| tls("client_ca", format!("{}: {error}", path.display())))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let config = builder
         .with_single_cert(chain, secret)
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => tls(
@@ -137,17 +173,32 @@ fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Si
     Ok(Arc::new(config))
 }
 
-fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, &'static str> {
+/// The beginning of every client's configuration.
+pub(super) fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, &'static str> {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| "no TLS version in common with the crypto provider")
+}
+
+fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, &'static str> {
     if roots.is_empty() {
         log::warn!("sip.no-outgoing-tls reason={NO_ROOTS:?}");
         return Err(NO_ROOTS);
     }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|_| "no TLS version in common with the crypto provider")?
+    let config = builder()?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+fn authorities(setting: &'static str, path: &Path) -> Result<RootCertStore, SipError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(setting, path)? {
+        roots
+            .add(certificate)
+            .map_err(|error| tls(setting, format!("{}: {error}", path.display())))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(
@@ -173,7 +224,7 @@ fn certificates(
     Ok(found)
 }
 
-fn pem(error: &rustls::pki_types::pem::Error, kind: &str) -> String {
+pub(super) fn pem(error: &rustls::pki_types::pem::Error, kind: &str) -> String {
     match error {
         rustls::pki_types::pem::Error::Io(error) => error.to_string(),
         rustls::pki_types::pem::Error::NoItemsFound => format!("there is no PEM {kind} in it"),
@@ -205,7 +256,7 @@ pub(super) fn fault_of_our_own(chain: &[CertificateDer<'static>]) -> Option<Stri
         UnixTime::now(),
         algorithms,
     );
-    let refused = |error: rustls::Error| explain(&error, "");
+    let refused = |error: rustls::Error| explain(&error, "", None);
     match signed {
         Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
         | Ok(()) => {}
@@ -227,133 +278,5 @@ pub(super) fn fault_of_our_own(chain: &[CertificateDer<'static>]) -> Option<Stri
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/certs")
-            .join(name)
-    }
-
-    fn load(
-        certificate: Option<&str>,
-        key: Option<&str>,
-        ca: Option<&str>,
-    ) -> Result<Tls, SipError> {
-        let files = TlsFiles {
-            certificate: certificate.map(file),
-            key: key.map(file),
-            trusted_ca: ca.map(file),
-        };
-        Tls::with_roots(&files, Vec::new())
-    }
-
-    #[test]
-    fn a_file_that_will_not_do_is_told_with_its_setting_and_reason() {
-        let cases = [
-            (
-                Some("missing.pem"),
-                Some("server.key"),
-                None,
-                "sip.tls_certificate: ",
-                "missing.pem: No such file",
-            ),
-            (
-                Some("server.pem"),
-                Some("missing.key"),
-                None,
-                "sip.tls_key: ",
-                "missing.key: No such file",
-            ),
-            (
-                Some("server.key"),
-                Some("server.key"),
-                None,
-                "sip.tls_certificate: ",
-                "no PEM certificate in it",
-            ),
-            (
-                Some("server.pem"),
-                Some("server.pem"),
-                None,
-                "sip.tls_key: ",
-                "no PEM private key in it",
-            ),
-            (
-                Some("server.pem"),
-                Some("expired.key"),
-                None,
-                "sip.tls_key: ",
-                "expired.key is not the key of the certificate",
-            ),
-            (
-                Some("server.pem"),
-                None,
-                None,
-                "sip.tls_key: ",
-                "not set, but tls_certificate is",
-            ),
-            (
-                None,
-                Some("server.key"),
-                None,
-                "sip.tls_certificate: ",
-                "not set, but tls_key is",
-            ),
-            (
-                None,
-                None,
-                Some("make.sh"),
-                "sip.trusted_ca: ",
-                "make.sh: there is no PEM certificate in it",
-            ),
-        ];
-        for (certificate, key, ca, place, reason) in cases {
-            let text = load(certificate, key, ca).unwrap_err().to_string();
-            assert!(text.starts_with(place) && text.contains(reason), "{text}");
-        }
-    }
-
-    #[test]
-    fn without_any_root_only_outgoing_tls_is_impossible_and_says_why() {
-        let tls = load(Some("server.pem"), Some("server.key"), None).unwrap();
-        assert!(tls.can_accept() && !tls.can_connect());
-        assert!(
-            tls.connect("localhost")
-                .unwrap_err()
-                .contains("no system root certificates were found")
-        );
-        let tls = load(None, None, Some("ca.pem")).unwrap();
-        assert!(!tls.can_accept() && tls.can_connect());
-        assert!(tls.connect("localhost").is_ok() && tls.connect("::1").is_ok());
-        assert!(
-            tls.connect("not a name")
-                .unwrap_err()
-                .contains("is no host name")
-        );
-    }
-
-    #[test]
-    fn what_clients_will_hold_against_our_certificate_is_known_before() {
-        let cases = [
-            ("server.pem", None),
-            ("self-signed.pem", None),
-            ("cn-only.pem", Some("no subjectAltName")),
-            (
-                "ca-as-server.pem",
-                Some("a CA certificate used as a server's"),
-            ),
-        ];
-        for (name, expected) in cases {
-            let fault = fault_of_our_own(&certificates("tls_certificate", &file(name)).unwrap());
-            assert_eq!(fault.is_some(), expected.is_some(), "{name}: {fault:?}");
-            assert!(
-                fault
-                    .unwrap_or_default()
-                    .contains(expected.unwrap_or_default()),
-                "{name}"
-            );
-        }
-    }
-}
+#[path = "tls_tests.rs"]
+mod tests;

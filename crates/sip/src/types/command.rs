@@ -1,6 +1,8 @@
 //! What Python asks for.
 
-use super::{Credentials, DialogId, FlowId, HeaderList, RequestId, TrunkRule, UserRule};
+use super::{
+    Credentials, DialogId, FlowId, HeaderList, RequestId, TlsIdentity, TrunkRule, UserRule,
+};
 
 /// Whether our provisional responses to come may ask for PRACK (RFC 3262).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ pub struct Invite {
     pub route: Vec<String>,
     pub flow: Option<FlowId>,
     pub reliable: Reliable,
+    pub identity: Option<TlsIdentity>,
 }
 
 /// `Sip.request`; with `dialog`, the fields from `target` to `to` are not used.

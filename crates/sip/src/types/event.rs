@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{DialogId, FlowId, HeaderList, Identity, ReofferMethod, RequestId, Source};
+use super::{DialogId, FlowId, HeaderList, Identity, ReofferMethod, RequestId, Source, Trouble};
 
 /// Why a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +97,7 @@ pub enum SipEvent {
         status: u16,
         reason: String,
         headers: HeaderList,
+        trouble: Option<Trouble>,
     },
     ReofferReceived {
         dialog: DialogId,

@@ -38,6 +38,27 @@ ids! {
     SendId,
 }
 
+/// Who we are toward a TLS peer, and whom we trust there, where that is not the endpoint's own: a
+/// connection made for one is never used for another. Given by `SipEndpoint::identity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TlsIdentity {
+    /// The same for the same content of its files.
+    pub number: u64,
+    /// It trusts its own authorities and no others.
+    pub own_ca: bool,
+    /// It shows a certificate.
+    pub certificate: bool,
+}
+
+/// Why a request could not be sent, or was lost with its connection: for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// TLS itself failed: a certificate, a version, an alert.
+    pub tls: bool,
+    /// In words.
+    pub detail: String,
+}
+
 /// Name and value in wire order.
 pub type HeaderList = Vec<(String, String)>;
 
@@ -112,13 +133,15 @@ pub struct Target {
     pub local: SocketAddr,
     /// The name the peer's certificate must carry (TLS).
     pub tls_name: Option<String>,
+    /// Who we are there (TLS); none: the endpoint's own way.
+    pub identity: Option<TlsIdentity>,
 }
 
 /// How an `Output::Send` finds its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendTo {
     /// A request. With a `flow`, over that or not at all; else over an open connection to the
-    /// same transport, address and name, or a new one. UDP leaves from the socket on `local`.
+    /// same transport, address, name and identity, or a new one. UDP leaves from the socket on `local`.
     Request(Target),
     /// A response (RFC 3261 §18.2.2): over `flow` while it lives, else a new connection to
     /// `remote`. UDP leaves from the socket on `local`.
@@ -146,7 +169,7 @@ pub enum Lookup {
 /// What the driver has to do. Drained after every input, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Put bytes on the wire; `Stack::send_failed(send)` if that is impossible.
+    /// Put bytes on the wire; `Stack::send_failed(send, why)` if that is impossible.
     Send {
         /// Named again on failure.
         send: SendId,
@@ -161,6 +184,8 @@ pub enum Output {
         lookup: LookupId,
         /// What to locate.
         what: Lookup,
+        /// TLS is possible there even where the endpoint itself trusts nobody.
+        tls: bool,
     },
     /// Tell Python.
     Event(SipEvent),

@@ -4,6 +4,7 @@
 mod admission;
 mod calls;
 mod hostile;
+mod identities;
 mod resolver;
 mod start;
 mod support;

@@ -52,12 +52,18 @@ fn a_domain_is_followed_through_naptr_srv_and_addresses() {
     let (resolver, answers) = start(&dns);
     let expected = "tcp:192.0.2.1:5071 tcp:[2001:db8::1]:5071 tcp:192.0.2.2:5072 tcp:[2001:db8::2]:5072 \
          udp:192.0.2.2:5080 udp:[2001:db8::2]:5080";
-    assert_eq!(resolver.locate(LookupId(7), "sip:bob@example.com"), None);
+    assert_eq!(
+        resolver.locate(LookupId(7), "sip:bob@example.com", false),
+        None
+    );
     let (lookup, places) = answers.recv_timeout(PATIENCE).unwrap();
     assert_eq!((lookup, words(&places).as_str()), (LookupId(7), expected));
 
     let asked = dns.asked();
-    assert_eq!(resolver.locate(LookupId(8), "sip:bob@example.com"), None);
+    assert_eq!(
+        resolver.locate(LookupId(8), "sip:bob@example.com", false),
+        None
+    );
     assert_eq!(words(&answers.recv_timeout(PATIENCE).unwrap().1), expected);
     assert_eq!(
         dns.asked(),
@@ -70,14 +76,24 @@ fn a_domain_is_followed_through_naptr_srv_and_addresses() {
 fn what_is_not_there_or_not_askable_has_no_places() {
     let dns = Dns::serve(vec![]);
     let (resolver, answers) = start(&dns);
-    assert_eq!(resolver.locate(LookupId(1), "sip:nowhere.example"), None);
+    assert_eq!(
+        resolver.locate(LookupId(1), "sip:nowhere.example", false),
+        None
+    );
     assert_eq!(
         answers.recv_timeout(PATIENCE).unwrap(),
         (LookupId(1), vec![])
     );
-    assert_eq!(resolver.locate(LookupId(2), "tel:+1555"), Some(vec![]));
     assert_eq!(
-        words(&resolver.locate(LookupId(3), "sip:192.0.2.1:5070").unwrap()),
+        resolver.locate(LookupId(2), "tel:+1555", false),
+        Some(vec![])
+    );
+    assert_eq!(
+        words(
+            &resolver
+                .locate(LookupId(3), "sip:192.0.2.1:5070", false)
+                .unwrap()
+        ),
         "udp:192.0.2.1:5070"
     );
 }
@@ -86,7 +102,10 @@ fn what_is_not_there_or_not_askable_has_no_places() {
 fn the_hosts_file_counts() {
     let dns = Dns::serve(vec![]);
     let (resolver, answers) = start(&dns);
-    assert_eq!(resolver.locate(LookupId(1), "sip:localhost:5090"), None);
+    assert_eq!(
+        resolver.locate(LookupId(1), "sip:localhost:5090", false),
+        None
+    );
     let places = words(&answers.recv_timeout(PATIENCE).unwrap().1);
     assert!(places.starts_with("udp:127.0.0.1:5090"), "{places}");
 }
@@ -105,7 +124,7 @@ fn a_silent_server_neither_blocks_others_nor_the_end() {
     .unwrap();
     for n in 0..200 {
         assert_eq!(
-            resolver.locate(LookupId(n), &format!("sip:host{n}.example")),
+            resolver.locate(LookupId(n), &format!("sip:host{n}.example"), false),
             None
         );
     }

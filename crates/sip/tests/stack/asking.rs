@@ -34,6 +34,7 @@ impl World {
             credentials: None,
             route: vec![],
             flow: None,
+            identity: None,
             reliable: Reliable::Supported,
         };
         change(&mut invite);

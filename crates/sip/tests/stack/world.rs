@@ -243,7 +243,11 @@ impl World {
                     .unreachable
                     .contains(&(target.transport, target.remote))
                 {
-                    return self.nodes[index].stack.send_failed(now, send);
+                    let why = Trouble {
+                        tls: true,
+                        detail: "no way there".to_owned(),
+                    };
+                    return self.nodes[index].stack.send_failed(now, send, why);
                 }
                 let message = Message::parse(&bytes).expect("a stack sent nonsense");
                 let from = self.nodes[index].address;
@@ -264,7 +268,7 @@ impl World {
                 self.flights
                     .insert((now + self.latency, self.serial), flight);
             }
-            Output::Resolve { lookup, what } => {
+            Output::Resolve { lookup, what, .. } => {
                 let targets = self.locate(index, &what);
                 self.nodes[index].stack.resolved(now, lookup, targets);
             }
@@ -296,6 +300,7 @@ impl World {
             remote,
             local,
             tls_name: None,
+            identity: None,
         };
         match what {
             Lookup::Flow(flow) => {

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use bridgetap_sip::message::{Malformed, Message};
 use bridgetap_sip::resolve::Place;
-use bridgetap_sip::transport::{Inbox, Listen, Tls, TlsFiles, Transports};
-use bridgetap_sip::types::{FlowId, NoticeKind, SendId, SendTo, Source, Target, Transport};
+use bridgetap_sip::transport::{Identities, Inbox, Listen, Tls, TlsFiles, Transports};
+use bridgetap_sip::types::{
+    FlowId, NoticeKind, SendId, SendTo, Source, Target, TlsIdentity, Transport, Trouble,
+};
 
 /// Nothing here takes this long; it only ends a test that hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +36,7 @@ impl Inbox for Log {
     fn malformed(&mut self, source: &Source, _: &[u8], fault: Malformed) {
         self.0.push(Seen::Malformed(source.clone(), fault));
     }
-    fn send_failed(&mut self, send: SendId) {
+    fn send_failed(&mut self, send: SendId, _: Trouble) {
         self.0.push(Seen::SendFailed(send));
     }
     fn flow_closed(&mut self, flow: FlowId, was_heard: bool) {
@@ -49,6 +51,7 @@ pub struct Net {
     poll: mio::Poll,
     pub transports: Transports,
     pub log: Log,
+    pub identities: Identities,
     /// Added to the real time that the transports are told.
     pub ahead: Duration,
 }
@@ -65,6 +68,7 @@ pub fn tls(name: &str, ca: &str) -> Tls {
         certificate: Some(certificate(&format!("{name}.pem"))),
         key: Some(certificate(&format!("{name}.key"))),
         trusted_ca: Some(certificate(ca)),
+        client_ca: None,
     };
     Tls::with_roots(&files, Vec::new()).unwrap()
 }
@@ -77,11 +81,13 @@ impl Net {
             .map(|text| Listen::parse(text).unwrap())
             .collect();
         let registry = poll.registry().try_clone().unwrap();
+        let identities = tls.identities().clone();
         let transports = Transports::bind(Instant::now(), registry, &listens, tls).unwrap();
         Net {
             poll,
             transports,
             log: Log::default(),
+            identities,
             ahead: Duration::ZERO,
         }
     }
@@ -187,6 +193,24 @@ impl Net {
         self.send(send, SendTo::Request(target), text);
     }
 
+    /// To `localhost` over TLS, as somebody.
+    pub fn request_as(
+        &mut self,
+        identity: Option<TlsIdentity>,
+        send: u64,
+        address: SocketAddr,
+        text: &str,
+    ) {
+        let place = Place {
+            transport: Transport::Tls,
+            address,
+            tls_name: Some("localhost".to_owned()),
+        };
+        let target = self.transports.targets(vec![place]).remove(0);
+        let target = Target { identity, ..target };
+        self.send(send, SendTo::Request(target), text);
+    }
+
     pub fn reply(&mut self, send: u64, source: &Source, text: &str) {
         let target = Target {
             flow: Some(source.flow),
@@ -194,6 +218,7 @@ impl Net {
             remote: source.remote,
             local: source.local,
             tls_name: None,
+            identity: None,
         };
         self.send(send, SendTo::Response(target), text);
     }

@@ -263,6 +263,7 @@ pub fn invite(target: &str) -> Invite {
         credentials: None,
         route: vec![],
         flow: None,
+        identity: None,
         reliable: Reliable::Supported,
     }
 }
