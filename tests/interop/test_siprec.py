@@ -71,7 +71,7 @@ async def test_each_track_is_the_right_party_and_every_packet_is_there(
 async def test_a_recorder_that_wants_a_certificate_gets_it_from_the_connector_that_has_one(
     tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
 ) -> None:
-    """From the INVITE to the BYE; without one, with a stranger's and from a redirect it is refused in words."""
+    """68: from the INVITE to the BYE; without one, with a stranger's and from a redirect it is refused in words."""
     certificate, key = localhost
     us, strangers = tmp_path / "us", tmp_path / "strangers"
     us.mkdir()

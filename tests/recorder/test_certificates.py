@@ -32,7 +32,7 @@ def _authority(folder: Path) -> Authority:
 
 
 async def test_it_is_recorded_where_our_certificate_is_known_and_nowhere_else(tmp_path: Path) -> None:
-    """To the next recorder when one drops the call, with the certificate again."""
+    """68: and at the next recorder when one drops the call, with the certificate again."""
     files = Files(tmp_path)
     certificate, key = files.server
     config = RecorderConfig(
@@ -69,6 +69,7 @@ async def test_it_is_recorded_where_our_certificate_is_known_and_nowhere_else(tm
 
 
 async def test_a_certificate_that_is_renewed_counts_with_the_next_recording(tmp_path: Path) -> None:
+    """68: what is gone is told with the code of a broken connector."""
     files = Files(tmp_path)
     certificate, key = files.server
     config = RecorderConfig(

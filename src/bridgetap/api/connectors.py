@@ -46,6 +46,8 @@ def _view(connector: Connector, path: str) -> dict[str, Any]:
         ],
         "credentials_header": None if connector.header is None else connector.header[0],
         "username": connector.username or None,
+        "trusted_ca": connector.trusted_ca,
+        "client_certificate": connector.client_certificate,
         "parameters_as": connector.parameters_as,
         "metadata_content_type": connector.metadata_type,
         "label_order": "outbound-first" if connector.outbound_first else "inbound-first",
