@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bridgetap_sip::error::SipError;
 use bridgetap_sip::transport::{IdentityFiles, Tls, TlsFiles};
-use bridgetap_sip::types::{Command, Invite, ReofferMethod, SipEvent, TlsIdentity, Trouble};
+use bridgetap_sip::types::{
+    Command, Invite, OwnRequest, ReofferMethod, SipEvent, TlsIdentity, Trouble,
+};
 
 use crate::support::net::{self, Net, Seen, options};
-use crate::support::side::{Side, certificate, config, invite, loopback_trunk};
+use crate::support::side::{Side, certificate, config, invite, loopback_trunk, request};
 
 fn files(ca: Option<&str>, shown: Option<&str>) -> IdentityFiles {
     IdentityFiles {
@@ -70,16 +72,41 @@ fn a_certificate_is_shown_from_the_invite_to_the_bye() {
     });
     // Its Contact is an address, whose name is another than the one that was called: another
     // connection, and the same certificate.
-    let request = server.wait("re-INVITE", |event| match event {
+    let reoffer = server.wait("re-INVITE", |event| match event {
         SipEvent::ReofferReceived { request, .. } => Some(*request),
         _ => None,
     });
-    server.respond(request, 200, b"v=0\r\n");
+    server.respond(reoffer, 200, b"v=0\r\n");
     caller.wait("its answer", |event| {
         matches!(event, SipEvent::ReofferAnswered { status: 200, .. }).then_some(())
     });
+    let asked = caller.endpoint.request(OwnRequest {
+        dialog: Some(ours),
+        ..request("OPTIONS", "")
+    });
+    assert_eq!(caller.response(asked.unwrap()), 200);
     caller.hang_up(ours);
     assert_eq!(server.ended(theirs).0, "bye");
+}
+
+#[test]
+fn a_call_that_is_given_up_is_cancelled_with_the_certificate_it_was_made_with() {
+    let server = demanding();
+    let caller = Side::start(config(&["udp://127.0.0.1:0"]));
+    let asked = call(&caller, &server, Some(files(None, Some("server"))));
+    let ours = caller.endpoint.invite(asked).unwrap();
+    let theirs = server.incoming().dialog;
+    server.tell(Command::Progress {
+        dialog: theirs,
+        status: 180,
+        reason: String::new(),
+        headers: vec![],
+        body: vec![],
+        reliable: false,
+    });
+    caller.hang_up(ours);
+    assert_eq!(server.ended(theirs).0, "cancelled");
+    assert_eq!(caller.ended(ours).0, "hung-up");
 }
 
 #[test]
