@@ -60,9 +60,9 @@ impl Agreed {
 
     /// Must keys be listened for in the audio?
     pub fn listens_inband(&self) -> bool {
-        self.media.inband_dtmf
-            || (self.media.telephone_event.is_none()
-                && self.media.receive_telephone_event.is_none())
+        let events =
+            self.media.telephone_event.is_some() || self.media.receive_telephone_event.is_some();
+        self.media.direction.receives() && (self.media.inband_dtmf || !events)
     }
 
     pub fn voice(&self) -> Voice {

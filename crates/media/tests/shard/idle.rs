@@ -1,6 +1,6 @@
 //! A leg that nothing happens on costs next to nothing, whatever the nanosecond.
 
-use bridgetap_media::{Codec, Command, LegConfig, LegId, PlayId, Track};
+use bridgetap_media::{Codec, Command, Direction, LegConfig, LegId, PlayId, Track};
 
 use crate::world::*;
 
@@ -27,6 +27,20 @@ fn a_silent_bridge_rests() {
     world.order(Command::Bridge { leg: a, other: b });
     let idle = wakes(&mut world, 10, ms(0));
     assert!(idle <= 40, "{idle} wake-ups in 10 s of two legs");
+}
+
+/// What a recorder's line is: nobody there can press a key, whatever events were agreed.
+#[test]
+fn a_leg_that_only_sends_rests() {
+    for direction in [Direction::SendOnly, Direction::Inactive] {
+        let mut world = World::new();
+        let leg = world.leg(1, Codec::Pcmu);
+        let mut agreed = media(1, Codec::Pcmu);
+        (agreed.telephone_event, agreed.direction) = (None, direction);
+        world.configure(leg, agreed);
+        let idle = wakes(&mut world, 10, ms(0));
+        assert!(idle <= 20, "{idle} wake-ups in 10 s, {direction:?}");
+    }
 }
 
 #[test]
