@@ -12,7 +12,7 @@ from tests.interop.tones import CALLEE_HZ, CALLER_HZ
 
 from .live import LiveCall, until
 from .stage import connect
-from .test_live_siprec import Studio, assert_unhurt, studio, widget
+from .test_live_siprec import Studio, studio, unhurt, widget
 
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
 
@@ -50,11 +50,6 @@ def unbothered(call: LiveCall) -> bool:
 async def pause(room: Studio, *, paused: bool) -> None:
     (call,) = room.stage.server.calls._live.values()
     call.streams.of_call(call.sid).pause("rec", paused=paused)
-
-
-async def unhurt(*calls: LiveCall) -> None:
-    await until(lambda: all(call.stats().packets_received > 20 for call in calls), "all of it is heard")
-    assert_unhurt(*calls)
 
 
 async def test_both_are_told_of_the_beginning_the_pause_and_the_end(tmp_path: Path) -> None:
