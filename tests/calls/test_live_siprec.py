@@ -372,6 +372,16 @@ async def test_a_silent_recorder_delays_nothing_and_costs_the_call_nothing(tmp_p
     assert room.callbacks.taken[0]["SiprecErrorCode"] == "31901"
 
 
+async def test_nobody_there_is_told_as_what_it_is(tmp_path: Path) -> None:
+    async with studio(tmp_path, widget, recorders=lambda _: ["sip:rec@127.0.0.1:9;transport=tcp"]) as room:
+        caller, callee = await talk(room)
+        await until(lambda: room.told() == ["siprec-error"], "nobody is left to ask")
+        await unhurt(caller, callee)
+        assert [(row.end_reason, row.code) for row in await _streams_now(room)] == [("failed", 31904)]
+        callee.hang_up()
+        await room.stage.over()
+
+
 async def test_nobody_there_and_then_somebody(tmp_path: Path) -> None:
     """61: the next recorder of the list."""
 

@@ -480,6 +480,28 @@ def test_a_pause_sends_nothing_and_is_told_and_a_resume_ends_it() -> None:
     play(scenario)
 
 
+def test_a_pause_that_comes_while_the_row_is_written_lets_nothing_out() -> None:
+    async def scenario(room: Room) -> None:
+        written = asyncio.Event()
+
+        async def slowly() -> None:
+            await written.wait()
+
+        room.commit = slowly
+        starting = asyncio.create_task(room.record())
+        await room.settle()
+        (named,) = room.call.running()
+        room.call.pause(named.sid, paused=True)
+        written.set()
+        await starting
+        dialog = await room.take()
+        assert all(leg.media is not None and leg.media.direction == "inactive" for leg in room.fake.media.legs[1:])
+        assert all(media.attribute("inactive") for media in offer(room.fake.sent("reoffer")[-1]).media)
+        await room.told_at(dialog)
+
+    play(scenario)
+
+
 # -- mirrors, and calls that must be recorded --
 
 
@@ -517,7 +539,7 @@ def test_a_mirror_that_dies_is_a_warning_and_the_other_goes_on(dies: int) -> Non
         room.fake.sip.open.discard(dead)
         room.fake.push(CallEnded(dialog=dead, cause="transport", status=0, reason="", headers=[]))
         await room.settle()
-        assert ("warning", 31904) in room.notes
+        assert ("warning", 31903) in room.notes
         assert [told["SiprecEvent"] for told in room.callbacks()] == ["siprec-started"]
         room.call.tell(Hold(track="inbound", held=True))
         assert (await room.told_at(alive)).mode == "partial"

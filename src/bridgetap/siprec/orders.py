@@ -58,10 +58,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedOver:
-    """A recorder is given up, and why; the next one, if there is one, is asked."""
+    """A recorder is given up, and why; the next one, if there is one, is asked. `status` is its answer, where it
+    gave one, 408 where it gave none in time."""
 
     target: str
     reason: str
+    status: int = 0
     code: int = 0  # Twilio's, where there is one for it
 
 

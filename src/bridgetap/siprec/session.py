@@ -241,7 +241,7 @@ class RecordingSession:
                 assert_never(answer)
 
     def _pass_over(self, target: str, reason: str, status: int, now: float, *, code: int = 0) -> None:
-        self._out += [HangUp(), PassedOver(target=target, reason=reason, code=code)]
+        self._out += [HangUp(), PassedOver(target=target, reason=reason, status=status, code=code)]
         self._ask_next(now, Over(reason="failed", detail=f"{target}: {reason}", status=status, code=code))
 
     def _lost(self, reason: str, now: float, *, code: int = 0) -> None:

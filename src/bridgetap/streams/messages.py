@@ -1,7 +1,6 @@
 """What an end is called, for the notification log and for who is called back."""
 
 STREAM_FAILED = 31900
-FAILED_AT_RECORDER = 31902
 TLS_FAILED = 31910
 CONNECTOR_INVALID = 31942
 

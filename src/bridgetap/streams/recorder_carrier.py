@@ -13,15 +13,14 @@ from bridgetap.siprec.orders import Over, PassedOver, Started
 
 from .connectors import Connector
 from .life import End
-from .messages import FAILED_AT_RECORDER
 from .news import StreamNews
 from .picture import Picture
 from .recorded_call import CallAbout, followed, labelled, recorded_call
 from .recorders import Recorders
 from .siprec import SiprecRecording, Told
 
-UNREACHABLE, REFUSED, TIMED_OUT, AUTHENTICATION = 31904, 31902, 31901, 32106
-_CODES = {0: UNREACHABLE, 401: AUTHENTICATION, 407: AUTHENTICATION, 408: TIMED_OUT}
+TIMED_OUT, REFUSED, DROPPED, UNREACHABLE, AUTHENTICATION = 31901, 31902, 31903, 31904, 32106
+_CODES = {401: AUTHENTICATION, 407: AUTHENTICATION, 408: TIMED_OUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +98,8 @@ class RecorderCarrier:
             chain.recording = self._recording(chain)
         for chain in self._chains:
             if chain.recording is not None:
+                if self.is_paused:  # asked for while the row was written
+                    chain.recording.tell(PauseWanted())
                 self._recorders.start(chain.recording.run)
 
     def tell(self, news: StreamNews) -> None:
@@ -181,8 +182,8 @@ class RecorderCarrier:
                 chain.started = True
                 self._started()
             case PassedOver():
-                rule = f"{told.target}: {told.reason}; it is passed over"
-                self._listener.warned(told.code or FAILED_AT_RECORDER, rule)
+                code = _code(told, started=chain.started)
+                self._listener.warned(code, f"{told.target}: {told.reason}; it is passed over")
         self._listener.changed()
 
     def _started(self) -> None:
@@ -199,21 +200,26 @@ class RecorderCarrier:
             self._listener.ended(self._end())
         elif over.reason == "failed":
             rule = f"connector {chain.connector.name}: {over.detail}; the other recorders go on"
-            self._listener.warned(_code(over), rule)
+            self._listener.warned(_code(over, started=chain.started), rule)
 
     def _end(self) -> End:
         """As the one that went best has ended: where a mirror recorded all, nothing is missing."""
-        overs = [chain.over for chain in self._chains if chain.over is not None]
-        best = min(overs, key=lambda over: over.reason == "failed")
+        overs = [(chain.over, chain.started) for chain in self._chains if chain.over is not None]
+        best, started = min(overs, key=lambda one: one[0].reason == "failed")
         packets = max((c.recording.packets_sent for c in self._chains if c.recording is not None), default=0)
         return End(
             reason=best.reason,
-            code=_code(best) if best.reason == "failed" else 0,
+            code=_code(best, started=started) if best.reason == "failed" else 0,
             detail=best.detail,
             frames_sent=packets,
             ms_sent=packets * 20,
         )
 
 
-def _code(over: Over) -> int:
-    return over.code or _CODES.get(over.status, REFUSED)
+def _code(told: Over | PassedOver, *, started: bool) -> int:
+    """Twilio has no codes of SIPREC's own: those of streams and of SIP stand in."""
+    if told.code:
+        return told.code
+    if told.status == 0:
+        return DROPPED if started else UNREACHABLE
+    return _CODES.get(told.status, REFUSED)
