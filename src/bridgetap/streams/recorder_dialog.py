@@ -117,8 +117,7 @@ class RecorderDialog:
             if event.cause == "transport":
                 return happenings.Refused(status=0, reason=reason, code=_code(event))
             targets = self._redirected(words.contacts(event.headers)) if 300 <= event.status < 400 else ()
-            status = 0 if event.cause == "transport" else event.status  # the 503 of nobody is the core's own
-            return happenings.Refused(status=status, reason=reason, targets=targets)
+            return happenings.Refused(status=event.status, reason=reason, targets=targets)
         if event.cause == "bye":
             why = words.header(event.headers, "Reason")
             return happenings.SaidGoodbye(failed=words.tells_of_an_error(why), reason=words.said(why))
