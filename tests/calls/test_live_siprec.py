@@ -474,7 +474,7 @@ async def test_two_mirrors_of_which_one_dies(tmp_path: Path) -> None:
     for track in recording.tracks:
         assert track.stats is not None
         assert (track.stats.lost, track.stats.malformed) == (0, 0)
-    assert seconds_of(recording.tracks[0].wav, CALLER_HZ) >= 2.0
+    assert seconds_of(recording.tracks[0].wav, CALLER_HZ) >= 1.0
     assert room.told() == ["siprec-started", "siprec-stopped"]
 
 

@@ -57,7 +57,7 @@ class Wire:
     async def request(self, method: str) -> Message:
         """The next request of that method; what else comes is passed over, repetitions of one already seen too."""
         while True:
-            message = await self.phone.receive()
+            message = await self.phone.receive(within_s=30)  # a busy machine takes its time
             if not message.status and message.method == method:
                 return message
 
