@@ -27,12 +27,20 @@ async def parties(
     streams: str = "",
     settings: str = "",
     sip: str = "",
+    certificate: tuple[Path, Path] | None = None,
 ) -> AsyncIterator[tuple[Server, RawPhone, RawPhone]]:
     """A server whose flow forks to `stream_url` or `connector` and connects to the callee; caller and callee."""
     async with raw_phone() as callee:
         uri = f"sip:callee@127.0.0.1:{callee.sip_port}"
         flow = connect_flow(uri, stream_url=stream_url, connector=connector)
-        with serve(tmp_path / "server", flow=flow, settings=TRUNK + settings, streams=streams, sip=sip) as server:
+        with serve(
+            tmp_path / "server",
+            flow=flow,
+            settings=TRUNK + settings,
+            streams=streams,
+            sip=sip,
+            certificate=certificate,
+        ) as server:
             callee.server = ("127.0.0.1", server.sip_port)
             async with raw_phone(callee.server) as caller:
                 yield server, caller, callee

@@ -79,7 +79,8 @@ def sipp_recorder(folder: Path, *, calls: int, lost_percent: int = 0) -> Iterato
     port = free_port(socket.SOCK_DGRAM)
     # A repeated BYE comes 0.5 and 1.5 s after the first (RFC 3261 17.1.2.2).
     stay_ms = 2000 if lost_percent else 0
-    party = Party(scenario="siprec", calls=calls, lost_percent=lost_percent, stay_ms=stay_ms)
+    # Under load a goodbye is here before sipp has answered what it was told last.
+    party = Party(scenario="siprec", calls=calls, lost_percent=lost_percent, stay_ms=stay_ms, forgiving=True)
     with running(party.command(folder, server="127.0.0.1:9", port=port), folder / "sipp.log", cwd=folder) as callee:
         callee.wait_for(lambda: sipp.answers(port), "sipp")
         yield port, callee
@@ -106,8 +107,9 @@ def assert_whole(tracks: list[rtpengine.Track], *, pauses: int = 0) -> None:
         assert len(jumps) == pauses
         assert [place for place, packet in enumerate(track.packets) if packet.marker] == [0, *jumps]
         assert len({packet.ssrc for packet in track.packets}) == 1
-        last = track.reports[-1]
-        assert last.goodbye
+        assert track.reports[-1].goodbye, "no goodbye"
+        # Nobody who has sent nothing since the last one sends a sender's report (RFC 3550 §6.4).
+        last = [report for report in track.reports if report.packets][-1]
         assert last.packets == len(track.packets)
         assert last.octets == 160 * len(track.packets)
         samples = rtpengine.samples(track.packets)

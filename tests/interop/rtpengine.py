@@ -48,15 +48,15 @@ class Track:
 
 @contextmanager
 def rtpengine(folder: Path) -> Iterator[tuple[int, Running]]:
-    """Yields its control port. A call's packets are on disk a second after its BYE, which may be quicker than the
-    last of them."""
+    """Yields its control port. One thread: two write packets down out of order. A call is on disk a second after its
+    BYE, which may be quicker than the last of its packets."""
     binary = need("rtpengine")
     folder.mkdir(parents=True)
     control, first = free_port(socket.SOCK_DGRAM), min(free_port(socket.SOCK_DGRAM), 65_000) & ~1
     command = [
         binary,
         *("--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=5"),
-        *("--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{control}", "--num-threads=2"),
+        *("--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{control}", "--num-threads=1"),
         *(f"--port-min={first}", f"--port-max={first + SPAN}"),
         *("--recording-method=pcap", "--recording-format=raw", f"--recording-dir={folder}", "--delete-delay=1"),
     ]

@@ -33,6 +33,8 @@ class Party:
     """Send back the audio that arrives, instead of a tone of its own."""
     lost_percent: int = 0
     """Of its SIP messages, each way."""
+    forgiving: bool = False
+    """A message that comes too early is passed over, and heard when it comes again; else the call has failed."""
     transport: str = "u1"
     """u1: UDP; t1: TCP."""
 
@@ -53,6 +55,7 @@ class Party:
             *("-m", str(self.calls), "-r", str(self.rate), "-l", str(self.calls)),
             *("-ci", "127.0.0.1", "-cp", str(free_port(socket.SOCK_DGRAM))),
             *("-nostdin", "-timeout", "60", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
+            *(("-default_behaviors", "all,-abortunexp") if self.forgiving else ()),
             *(("-rtp_echo",) if self.echo else ()),
             *(("-lost", str(self.lost_percent)) if self.lost_percent else ()),
         ]

@@ -134,17 +134,22 @@ async def test_lost_signalling_costs_no_recording(tmp_path: Path) -> None:
 
 
 async def test_a_real_call_recorded_twice_of_which_one_recorder_is_killed(
-    tmp_path: Path, localhost: tuple[Path, Path]
+    tmp_path: Path, authority: Authority, localhost: tuple[Path, Path]
 ) -> None:
-    """A server's own call goes to the recorder of others and to a mirror, `bridgetap recorder`. That is killed in
-    the middle and never comes back: the other's recording is complete, and the call has lost nothing."""
+    """A server's own call goes encrypted to the recorder of others, and to a mirror, `bridgetap recorder`. That is
+    killed in the middle and never comes back: the other's recording is complete, and the call has lost nothing."""
     certificate, key = localhost
     with (
         foreign_recorder(tmp_path, calls=1, certificate=certificate, key=key) as there,
         own_recorder(tmp_path / "own") as (own, uri),
     ):
-        settings = CONNECTORS.format(recorder=there.uri("tcp"), mirror=uri)
-        async with parties(tmp_path, connector="srs", settings=settings) as (server, caller, callee):
+        settings = CONNECTORS.format(recorder=there.uri("srtp"), mirror=uri)
+        trusting = f'trusted_ca = "{authority.path}"\n'
+        async with parties(tmp_path, connector="srs", settings=settings, sip=trusting, certificate=localhost) as (
+            server,
+            caller,
+            callee,
+        ):
             talking = asyncio.create_task(talk(caller, callee, seconds=2.0))
             await until(lambda: "metadata 2, partial" in own.text())  # that somebody has joined
             own.process.kill()
@@ -159,6 +164,7 @@ async def test_a_real_call_recorded_twice_of_which_one_recorder_is_killed(
         assert there.result() == sipp.Result(successful=1, failed=0, retransmissions=0)
         (tracks,) = there.recordings()
         assert_whole(tracks)
-        first, *later = there.messages("tcp")
+        assert set(there.offers()) == {"RTP/SAVP"}
+        first, *later = there.messages("tls")
         assert first.startswith("complete 1,2 ")
         assert {message.split()[0] for message in later} == {"partial"}
