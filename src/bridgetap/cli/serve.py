@@ -14,6 +14,7 @@ import typer
 from bridgetap.settings import Settings
 
 from .config import ConfigOption, find_config, load_settings
+from .descriptors import make_room
 from .logs import configure_logs
 from .wiring import RunningServer, open_server
 
@@ -50,6 +51,7 @@ def serve(
     configure_logs(settings.log)
     path = find_config(config)
     folder = path.absolute().parent if path is not None else Path.cwd()
+    make_room()
     if not asyncio.run(run_server(settings, folder=folder, trace=trace_sip)):
         raise typer.Exit(INTERRUPTED)
 
