@@ -110,7 +110,7 @@ def assert_whole(tracks: list[rtpengine.Track], *, pauses: int = 0) -> None:
         assert track.reports[-1].goodbye, "no goodbye"
         # Nobody who has sent nothing since the last one sends a sender's report (RFC 3550 §6.4).
         last = [report for report in track.reports if report.packets][-1]
-        assert last.packets == len(track.packets)
+        assert last.packets == len(track.packets), f"{len(track.packets)} packets came: {track.reports}"
         assert last.octets == 160 * len(track.packets)
         samples = rtpengine.samples(track.packets)
         assert sum(heard(samples, theirs)) >= 10, "a second of its party is not there"
