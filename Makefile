@@ -54,7 +54,7 @@ rust-test: $(STAMP)
 
 # Two at a time, for most of them wait for something; a file stays together, for what it sets up.
 pytest: build
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile -rs
 
 peers: # programs of others: installed as root in CI, otherwise only named
 	@tests/interop/peers.sh $(if $(and $(filter true,$(CI)),$(filter 0,$(shell id -u))),install,report)
