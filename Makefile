@@ -4,6 +4,7 @@ PYTHON  ?= python3
 BIN     := $(VENV)/bin
 LOCK    := requirements/dev.lock
 STAMP   := $(VENV)/.installed
+SCENARIO ?= cost siprec
 
 .PHONY: help build demo test test-rust test-python check format lint types contracts stubs rust-lint rust-test pytest peers test-peers bench docs lock clean
 
@@ -62,9 +63,8 @@ peers: # programs of others: installed as root in CI, otherwise only named
 test-peers: ## install the programs that the interop tests talk to (Debian, root; Node's ws; .venv-peers)
 	@tests/interop/peers.sh install
 
-bench: build ## cost per call beside a bare floor, then per packet copied to a recorder, 12 minutes; python -m bench --help lists more
-	$(BIN)/python -m bench
-	$(BIN)/python -m bench siprec
+bench: build ## cost per call beside a bare floor, then per packet copied to a recorder, 12 minutes; SCENARIO=ramp and others: docs/performance.md
+	@for scenario in $(SCENARIO); do $(BIN)/python -m bench $$scenario || exit 1; done
 
 format: $(STAMP) ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format .

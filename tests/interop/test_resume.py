@@ -127,10 +127,18 @@ def flow(callee: int, receiver: Receiver, control: Receiver) -> dict[str, Any]:
 
 
 async def call_with_an_outage(
-    tmp_path: Path, authority: Authority, receiver: Receiver, control: Receiver, *, down_s: float, options: str
+    tmp_path: Path,
+    authority: Authority,
+    receiver: Receiver,
+    control: Receiver,
+    *,
+    down_s: float,
+    options: str,
+    back_s: float = 4,
 ) -> dict[str, Any]:
-    """Talk; after some seconds the receiver is killed (SIGKILL), `down_s` later started again. The stream's row."""
-    seconds = 8 + down_s
+    """Talk; after some seconds the receiver is killed (SIGKILL), `down_s` later started again, with `back_s` of talk
+    to come. The stream's row."""
+    seconds = 4 + down_s + back_s
     async with raw_phone() as callee:
         streams = f'trusted_ca = "{authority.path}"\n{options}'
         made = flow(callee.sip_port, receiver, control)
@@ -243,12 +251,25 @@ async def test_a_receiver_that_knows_nothing_of_it_misses_nothing(
     assert row["ms_missing"] == 0
 
 
+@pytest.mark.parametrize(
+    ("down_s", "options", "back_s"),
+    [
+        pytest.param(7, "resume = true\nring_ms = 2000\nresume_overlap_ms = 500", 4, id="a short ring"),
+        pytest.param(60, "resume = true", 14, id="a minute"),
+    ],
+)
 async def test_what_the_ring_could_not_hold_is_one_gap_of_the_right_length(
-    tmp_path: Path, authority: Authority, receivers: tuple[Receiver, Receiver]
+    tmp_path: Path,
+    authority: Authority,
+    receivers: tuple[Receiver, Receiver],
+    down_s: float,
+    options: str,
+    back_s: float,
 ) -> None:
     receiver, control = receivers
-    options = "resume = true\nring_ms = 2000\nresume_overlap_ms = 500"
-    row = await call_with_an_outage(tmp_path, authority, receiver, control, down_s=7, options=options)
+    row = await call_with_an_outage(
+        tmp_path, authority, receiver, control, down_s=down_s, options=options, back_s=back_s
+    )
     lines = receiver.lines()
     gaps = [line for line in lines if line["event"] == "gap"]
     assert len(gaps) == 1
