@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -121,18 +121,24 @@ def recorder(
     )
     configure_logs(LogSettings())
     view: _View = _Json() if as_json else _Lines(Console(highlight=False))
-    asyncio.run(_run(config, view, count))
-    if view.faults:
+    if asyncio.run(_run(config, view, count)):
         raise typer.Exit(FAULTS)
 
 
-async def _run(config: RecorderConfig, view: "_View", count: int | None) -> None:
-    """Until a signal, or until so many recordings are over."""
+async def _run(config: RecorderConfig, view: "_View", count: int | None) -> int:
+    """Until a signal, or until so many recordings are over. Returns how many faults were found."""
+    faults = 0
+
+    def tell(news: News) -> None:
+        nonlocal faults
+        faults += news.what == "fault"
+        view.show(news)
+
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    async with open_recorder(config, told=view.tell) as recorder:
+    async with open_recorder(config, told=tell) as recorder:
         view.listens(recorder)
         ends: list[asyncio.Task[object]] = [asyncio.create_task(asked.wait())]
         if count is not None:
@@ -140,26 +146,17 @@ async def _run(config: RecorderConfig, view: "_View", count: int | None) -> None
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
+    return faults
 
 
-class _View:
-    """Counts what was wrong, and shows."""
+class _View(Protocol):
+    """Shows what happens."""
 
-    def __init__(self) -> None:
-        self.faults = 0
-
-    def tell(self, news: News) -> None:
-        self.faults += news.what == "fault"
-        self.show(news)
-
-    def listens(self, recorder: Recorder) -> None:
-        raise NotImplementedError
-
-    def show(self, news: News) -> None:
-        raise NotImplementedError
+    def listens(self, recorder: Recorder) -> None: ...
+    def show(self, news: News) -> None: ...
 
 
-class _Json(_View):
+class _Json:
     def listens(self, recorder: Recorder) -> None:
         self._print({"what": "listening", "addresses": recorder.addresses})
 
@@ -171,11 +168,10 @@ class _Json(_View):
         sys.stdout.flush()
 
 
-class _Lines(_View):
+class _Lines:
     """A line for each thing that happens: seconds, whose, what."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__()
         self._console = console
         self._began = monotonic()
 
