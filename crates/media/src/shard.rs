@@ -1,13 +1,13 @@
 //! Everything one media thread owns: legs, bridges, plays, recordings and forks.
 
+mod map;
 mod orders;
 mod timers;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use self::map::Map;
 use self::timers::Timers;
 use crate::command::Command;
 use crate::config::ShardConfig;
@@ -373,29 +373,5 @@ impl Shard {
         {
             self.timers.arm(id, due, &mut leg.armed);
         }
-    }
-}
-
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
-
-/// Ids are ours and count up: one multiplication spreads them.
-#[derive(Debug, Default)]
-pub struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 = (self.0 ^ id)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(26);
     }
 }
