@@ -170,3 +170,19 @@ async def served(settings: Settings, connectors: Connectors) -> AsyncIterator[Se
         async with httpx.AsyncClient(transport=transport, base_url="http://bridgetap.test", auth=auth) as client:
             yield Served(app=app, calls=calls, store=store, clock=clock, client=client)
         await asyncio.sleep(0)
+
+
+MEMBERS = ["sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"]  # of a stream, and no other
+
+
+@pytest.fixture
+async def call(served: Served) -> CallRecord:
+    """One that talks."""
+    record = served.calls.call(1, status="in-progress", answered_ns=served.clock.now_ns())
+    await served.store.commit_now(record)
+    return record
+
+
+def refusal(answer: httpx.Response) -> tuple[int, int]:
+    """Its status and Twilio's code."""
+    return answer.status_code, answer.json()["code"]

@@ -8,25 +8,12 @@ import pytest
 from bridgetap.errors import InvalidStream
 from bridgetap.store import CallRecord
 
-from .conftest import ACCOUNT, Served
+from .conftest import ACCOUNT, MEMBERS, Served, refusal
 from .test_twilio_sdk import check, schemas  # noqa: F401 - a fixture
-
-MEMBERS = ["sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"]
-
-
-@pytest.fixture
-async def call(served: Served) -> CallRecord:
-    record = served.calls.call(1, status="in-progress", answered_ns=served.clock.now_ns())
-    await served.store.commit_now(record)
-    return record
 
 
 async def start(served: Served, call: CallRecord, **form: str) -> httpx.Response:
     return await served.post(f"Calls/{call.sid}/Siprec.json", **{"ConnectorName": "my_srs", **form})
-
-
-def refusal(answer: httpx.Response) -> tuple[int, int]:
-    return answer.status_code, answer.json()["code"]
 
 
 async def test_a_recording_is_asked_for_with_all_that_twilio_takes(served: Served, call: CallRecord) -> None:

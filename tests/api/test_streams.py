@@ -8,25 +8,13 @@ import pytest
 from bridgetap.errors import Conflict, InvalidStream
 from bridgetap.store import CallRecord
 
-from .conftest import ACCOUNT, Served
+from .conftest import ACCOUNT, MEMBERS, Served, refusal
 
 URL = "wss://media.example/in"
-MEMBERS = ["sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"]
-
-
-@pytest.fixture
-async def call(served: Served) -> CallRecord:
-    record = served.calls.call(1, status="in-progress", answered_ns=served.clock.now_ns())
-    await served.store.commit_now(record)
-    return record
 
 
 async def start(served: Served, call: CallRecord, **form: str) -> httpx.Response:
     return await served.post(f"Calls/{call.sid}/Streams.json", **{"Url": URL, **form})
-
-
-def refusal(answer: httpx.Response) -> tuple[int, int]:
-    return answer.status_code, answer.json()["code"]
 
 
 async def test_the_smallest_start(served: Served, call: CallRecord) -> None:

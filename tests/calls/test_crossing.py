@@ -1,5 +1,7 @@
 """What crosses: words of a phone that we have given up already, a decision that comes while we are about to act."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,17 @@ from .stage import VOICE, Stage, connect, sdp
 EVERYBODY = TransferPolicy(by="everybody", to=("client", "number", "sip"))
 CAROL = "<sip:carol@203.0.113.7>"
 WAIT = CallChange(voice=Voice(source=DocumentText(text="<Response><Pause length='600'/></Response>")))
+
+
+@asynccontextmanager
+async def talking(folder: Path) -> AsyncIterator[tuple[Stage, int]]:
+    """A caller and the party that a document dialled, either of whom may transfer; and the dialog of that party."""
+    async with Stage(folder, number=VOICE, transfers=EVERYBODY).running() as stage:
+        stage.serve("voice", "<Dial>+15550001111</Dial>")
+        await stage.call()
+        callee = stage.dialled()[-1]
+        await stage.answers(callee)
+        yield stage, callee
 
 
 def redirect(stage: Stage) -> None:
@@ -107,11 +120,7 @@ def test_a_dial_that_is_left_at_any_moment_leaves_nobody_behind(tmp_path: Path, 
 @pytest.mark.parametrize("by", ["caller", "callee"])
 def test_a_transfer_that_is_left_while_its_ringing_tone_is_made_leaves_no_row_open(tmp_path: Path, by: str) -> None:
     async def main() -> None:
-        async with Stage(tmp_path, number=VOICE, transfers=EVERYBODY).running() as stage:
-            stage.serve("voice", "<Dial>+15550001111</Dial>")
-            await stage.call()
-            callee = stage.dialled()[-1]
-            await stage.answers(callee)
+        async with talking(tmp_path) as (stage, callee):
             stage.prompter.ringback_s = 2.0
             assert await stage.refers(callee if by == "callee" else 1, CAROL) == 202
             redirect(stage)
@@ -126,11 +135,7 @@ def test_a_transfer_that_is_left_while_its_ringing_tone_is_made_leaves_no_row_op
 @pytest.mark.parametrize("first", ["refer", "redirect"])
 def test_a_transfer_that_is_left_at_any_moment_leaves_nobody_behind(tmp_path: Path, first: str, turns: int) -> None:
     async def main() -> None:
-        async with Stage(tmp_path, number=VOICE, transfers=EVERYBODY).running() as stage:
-            stage.serve("voice", "<Dial>+15550001111</Dial>")
-            await stage.call()
-            callee = stage.dialled()[-1]
-            await stage.answers(callee)
+        async with talking(tmp_path) as (stage, callee):
             if first == "refer":
                 stage.fake.push(refer(callee))
                 await stage.turns(turns)
@@ -149,11 +154,7 @@ def test_a_transfer_that_is_left_at_any_moment_leaves_nobody_behind(tmp_path: Pa
 @pytest.mark.parametrize("first", ["answer", "redirect"])
 def test_who_answers_a_transfer_as_it_is_left_is_hung_up(tmp_path: Path, first: str, turns: int) -> None:
     async def main() -> None:
-        async with Stage(tmp_path, number=VOICE, transfers=EVERYBODY).running() as stage:
-            stage.serve("voice", "<Dial>+15550001111</Dial>")
-            await stage.call()
-            callee = stage.dialled()[-1]
-            await stage.answers(callee)
+        async with talking(tmp_path) as (stage, callee):
             assert await stage.refers(callee, CAROL) == 202
             carol = stage.dialled()[-1]
             if first == "answer":

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 import bridgetap
@@ -21,13 +20,13 @@ from bridgetap.siprec.metadata import Recording as Document
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ
 from tests.recorder.stage import seconds_of
 
+from .blocking_sdk import ask, refused
 from .callback_server import CallbackServer, callback_server
 from .live import PATIENCE_S, TOKEN, Live, LiveCall, live, until
 from .stage import connect, fork, stop_fork
 
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
 
-T = TypeVar("T")
 CAROL_HZ, DAVE_HZ = 1300, 1700
 SIPREC = {"stream_transport_type": "siprec", "stream_connector": "srs", "stream_name": "rec"}
 CONNECTORS = """
@@ -123,17 +122,6 @@ async def unhurt(*calls: LiveCall) -> None:
         await until(lambda call=call: call.stats().packets_received > 20, "the party hears something")  # type: ignore[misc]
         stats = call.stats()
         assert (stats.lost, stats.malformed) == (0, 0)
-
-
-async def ask(function: Callable[[], T]) -> T:
-    """The SDK blocks, and the server it talks to runs here."""
-    return await asyncio.to_thread(function)
-
-
-async def refused(function: Callable[[], object]) -> tuple[int, int]:
-    with pytest.raises(TwilioRestException) as caught:
-        await ask(function)
-    return caught.value.status, caught.value.code
 
 
 # -- doors --

@@ -4,27 +4,24 @@ import asyncio
 import json
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 import bridgetap
 from bridgetap.receiver import Faults, Receiver, Stream
 from bridgetap.receiver.authority import make_authority
 
+from .blocking_sdk import ask, refused
 from .callback_server import CallbackServer, callback_server
 from .live import TOKEN, Live, LiveCall, live, until
 from .stage import connect, fork
 
 pytest.importorskip("bridgetap._engine", reason="the compiled core was not built")
-
-T = TypeVar("T")
 
 
 class Listeners:
@@ -84,17 +81,6 @@ async def talking(folder: Path, *, forked: bool = False, more: str = "") -> Asyn
                 )
                 yield Talk(stage, caller, callee, client, far, media, callbacks, folder)
     assert callbacks.unsigned == 0
-
-
-async def ask(function: Callable[[], T]) -> T:
-    """The SDK blocks, and the server it talks to runs here."""
-    return await asyncio.to_thread(function)
-
-
-async def refused(function: Callable[[], object]) -> tuple[int, int]:
-    with pytest.raises(TwilioRestException) as caught:
-        await ask(function)
-    return caught.value.status, caught.value.code
 
 
 async def test_twilios_sdk_starts_and_stops_streams_on_a_live_call(tmp_path: Path) -> None:

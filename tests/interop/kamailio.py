@@ -33,6 +33,15 @@ loadmodule "maxfwd.so"
 """
 
 
+def _tls_server(certificate: Path, key: Path) -> str:
+    return f"[server:default]\nmethod = TLSv1.2+\ncertificate = {certificate}\nprivate_key = {key}\n"
+
+
+def _trusting(ca: Path) -> str:
+    """The lines that go under a profile: its peers show a certificate of that authority."""
+    return f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {ca}\n"
+
+
 @contextmanager
 def tls_front(
     folder: Path, *, certificate: Path, key: Path, ca: Path, target_tls_port: int
@@ -40,19 +49,8 @@ def tls_front(
     """UDP and TCP in on one port (yielded), TLS out to `target_tls_port`, record-routed."""
     folder.mkdir(parents=True, exist_ok=True)
     port, tls_port = free_port_both(), free_port_both()
-    (folder / "tls.cfg").write_text(
-        f"""
-[server:default]
-method = TLSv1.2+
-certificate = {certificate}
-private_key = {key}
-[client:default]
-method = TLSv1.2+
-verify_certificate = yes
-require_certificate = yes
-ca_list = {ca}
-"""
-    )
+    client = f"[client:default]\nmethod = TLSv1.2+\n{_trusting(ca)}"
+    (folder / "tls.cfg").write_text(_tls_server(certificate, key) + client)
     config = (
         _HEAD.format(modules=MODULES)
         + f"""
@@ -135,15 +133,8 @@ def recorder_front(
         pytest.skip("kamailio-xml-modules is not installed: run `make test-peers`")
     folder.mkdir(parents=True, exist_ok=True)
     port, tls_port = free_port_both(), free_port_both()
-    (folder / "tls.cfg").write_text(
-        f"""
-[server:default]
-method = TLSv1.2+
-certificate = {certificate}
-private_key = {key}
-"""
-        + (f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {client_ca}\n" if client_ca else "")
-    )
+    trusted = _trusting(client_ca) if client_ca else ""
+    (folder / "tls.cfg").write_text(_tls_server(certificate, key) + trusted)
     config = (
         _HEAD.format(modules=MODULES)
         + f"""
