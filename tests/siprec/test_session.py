@@ -224,6 +224,16 @@ def test_an_offerless_invite_gets_everything() -> None:
     assert after(made, OfferWanted(request=7)) == [Offer(request=7, document=snapshot(CALL), paused=False)]
 
 
+def test_an_offerless_invite_says_all_that_was_refused_before() -> None:
+    """55: nothing is left to be told, and audio goes out again where that is what was offered."""
+    made = recording()
+    after(made, PauseWanted(), TellAnswered(status=200), ResumeWanted())
+    assert after(made, TellAnswered(status=488)) == []
+    assert made.next_timeout() is not None
+    assert kinds(after(made, OfferWanted(request=1), now=1.5)) == [Offer, Flow]
+    assert made.next_timeout() is None
+
+
 def test_a_pause_stops_audio_before_it_is_told_and_a_resume_starts_it_after() -> None:
     made = recording()
     hold, told = after(made, PauseWanted())
@@ -309,7 +319,9 @@ def test_whatever_happens_in_any_order(happenings: list[Happening | None], step:
         if isinstance(happening, TellAnswered):
             telling = False
         if happening is None:
-            made.handle_timeout(max(n * step, made.next_timeout() or 0.0))
+            now = max(n * step, made.next_timeout() or 0.0)
+            made.handle_timeout(now)
+            assert (made.next_timeout() or now + 1) > now, "it would be woken for ever"
             happened = made.outputs()
         else:
             happened = after(made, happening, now=n * step)

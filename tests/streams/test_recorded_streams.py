@@ -17,6 +17,7 @@ from bridgetap.ids import CallSid
 from bridgetap.siprec.metadata import Recording
 from bridgetap.siprec.multipart import SDP
 from bridgetap.siprec.recorder_uri import parse_recorder
+from bridgetap.store import StoreFull, StoreUnavailable
 from bridgetap.streams import (
     CallAbout,
     Connector,
@@ -218,12 +219,15 @@ def test_a_recorders_goodbye_is_a_stop_and_no_error() -> None:
     async def scenario(room: Room) -> None:
         await room.record()
         dialog = await room.take()
+        for line in room.fake.media.legs[1:]:
+            line.packets_sent = 150
         room.fake.sip.open.discard(dialog)
         room.fake.push(CallEnded(dialog=dialog, cause="bye", status=0, reason="", headers=[]))
         await room.settle()
         assert [told["SiprecEvent"] for told in room.callbacks()] == ["siprec-started", "siprec-stopped"]
         assert room.ends() == [("rec", "remote-closed")]
         assert not room.leg.closed
+        assert room.rows()["rec"].frames_sent == 2 * 150
 
     play(scenario)
 
@@ -548,6 +552,43 @@ def test_a_mirror_that_dies_is_a_warning_and_the_other_goes_on(dies: int) -> Non
         assert room.ends() == [("rec", "stopped")]
 
     play(scenario, *MIRRORED)
+
+
+def test_a_broken_mirror_costs_the_other_nothing() -> None:
+    async def scenario(room: Room) -> None:
+        await room.record()
+        await room.take()
+        assert room.notes == [("warning", 31942)]
+        assert [told["SiprecEvent"] for told in room.callbacks()] == ["siprec-started"]
+
+    play(scenario, connector("srs", mirrors=("copy",)), connector("copy", broken=("recorders[0]: no",)))
+
+
+@pytest.mark.parametrize("outcome", [StoreFull(1), StoreUnavailable("streams", 10.0)])
+def test_a_call_that_must_be_recorded_ends_where_its_recording_cannot_be_written_down(outcome: Exception) -> None:
+    async def scenario(room: Room) -> None:
+        async def fail() -> None:
+            raise outcome
+
+        room.commit = fail
+        with pytest.raises((Conflict, StoreUnavailable)):
+            await room.record()
+        assert room.ended_calls == 1
+
+    play(scenario, connector("srs", mandatory=True))
+
+
+def test_a_call_that_is_recorded_as_it_must_be_is_not_ended_by_a_second_try() -> None:
+    async def scenario(room: Room) -> None:
+        await room.record("rec")
+        await room.take()
+        await room.record("more")
+        for name in ("rec", "third"):  # the name is taken; there are four tracks already
+            with pytest.raises((Conflict, InvalidStream)):
+                await room.record(name)
+        assert room.ended_calls == 0
+
+    play(scenario, connector("srs", mandatory=True))
 
 
 def test_a_call_that_must_be_recorded_and_cannot_be_ends() -> None:

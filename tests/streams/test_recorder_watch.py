@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from bridgetap.engine import CallEnded, RequestId, Response
+from bridgetap.engine import CallEnded, ReofferAnswered, RequestId, Response
+from bridgetap.engine.fake import Command
 from bridgetap.engine.handles import FlowId
-from bridgetap.siprec.happenings import StopWanted
+from bridgetap.siprec.happenings import Changed, StopWanted
 from bridgetap.siprec.orders import Over, PassedOver, Started
 
-from .test_siprec import ONE, TWO, Desk, document, run
+from .test_siprec import HELD, ONE, TWO, Desk, document, run
 
 EVERY_S = 10.0
 
@@ -20,7 +21,11 @@ async def answered(desk: Desk, status: int, *, by: str = "198.51.100.5:5060") ->
     await asyncio.sleep(EVERY_S)
     (request,) = desk.fake.sent("request")[asked:]
     assert (request["method"], request["dialog"]) == ("OPTIONS", desk.fake.sent("invite")[-1].of)
-    response = Response(
+    await desk.happen(response(request, status, by=by))
+
+
+def response(request: Command, status: int, *, by: str) -> Response:
+    return Response(
         request=RequestId(request.of or 0),
         status=status,
         reason="",
@@ -30,7 +35,6 @@ async def answered(desk: Desk, status: int, *, by: str = "198.51.100.5:5060") ->
         local="",
         source=by,
     )
-    await desk.happen(response)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,27 @@ def test_the_next_recorder_takes_its_place(before: list[int], status: int, by: s
 
     desk = run(scene, recorders=(ONE, TWO))
     assert [type(told) for told in desk.told][:3] == [Started, PassedOver, Over]
+
+
+def test_a_connection_that_breaks_under_a_ping_and_a_change_loses_one_recorder_and_not_the_next() -> None:
+    """All that was open on it ends in one moment; the ping's end is heard last."""
+
+    async def scene(desk: Desk) -> None:
+        dialog = await desk.take()
+        desk.recording.tell(Changed(call=HELD))
+        await asyncio.sleep(EVERY_S)
+        (ping,) = desk.fake.sent("request")
+        desk.fake.sip.open.discard(dialog)
+        await desk.happen(
+            response(ping, 503, by=""),
+            ReofferAnswered(dialog=dialog, status=503, reason="", body=b""),
+            CallEnded(dialog=dialog, cause="transport", status=503, reason="", headers=[]),
+        )
+        assert len(desk.fake.sent("invite")) == 2
+        await desk.take()
+
+    desk = run(scene, recorders=(ONE, TWO))
+    assert [type(told) for told in desk.told] == [Started, PassedOver, Over]
 
 
 def test_one_that_takes_no_options_is_left_alone() -> None:

@@ -56,6 +56,7 @@ class FakeLeg:
     forks: dict[ForkId, ForkTarget] = field(default_factory=dict)
     closed: bool = False
     packets_received: int = 0  # of its far end; what `stats` says
+    packets_sent: int = 0
     _ids: Any = field(default_factory=lambda: count(1))
 
     @property
@@ -169,7 +170,7 @@ class FakeLeg:
         self._journal.note("stop_record", self._id, record=record)
 
     def stats(self) -> LegStats | None:
-        return LegStats(leg=self._id, packets_received=self.packets_received)
+        return LegStats(leg=self._id, packets_received=self.packets_received, packets_sent=self.packets_sent)
 
     def close(self) -> None:
         if self.closed:
@@ -180,6 +181,5 @@ class FakeLeg:
         self.finish_playing(completed=False)
         for fork in list(self.forks):
             self.end_fork(fork, reason="call-ended")
-        self._journal.push(
-            LegClosed(leg=self._id, stats=LegStats(leg=self._id, packets_received=self.packets_received))
-        )
+        stats = LegStats(leg=self._id, packets_received=self.packets_received, packets_sent=self.packets_sent)
+        self._journal.push(LegClosed(leg=self._id, stats=stats))

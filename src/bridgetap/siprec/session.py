@@ -277,8 +277,12 @@ class RecordingSession:
                 self._tell()
             case OfferWanted():
                 self.call = self.call.settled()
+                held = state.paused_told
                 state.told, state.everything_wanted, state.paused_told = self.call, False, self._paused
+                state.retry_at = None
                 self._out.append(Offer(request=happening.request, document=snapshot(self.call), paused=self._paused))
+                if held:
+                    self._flow(state)
             case TellAnswered():
                 self._told(state, happening.status, now)
             case _:

@@ -17,7 +17,7 @@ from bridgetap.webhooks import StatusCallback
 
 from .carrier import Carrier, ForkCarrier
 from .life import End, EndReason, State
-from .messages import STREAM_FAILED
+from .messages import CONNECTOR_INVALID, STREAM_FAILED
 from .names import Named, Names, StreamRequest
 from .news import StreamNews
 from .parts import StreamParts
@@ -134,9 +134,8 @@ class CallStreams:
         """
         try:
             return await self._create(request)
-        except InvalidStream:
-            recorders = self._parts.recorders
-            if recorders is not None and recorders.parts.connectors.is_mandatory(request.connector):
+        except Exception:
+            if self._must_be_recorded(request):
                 self._unrecorded()
             raise
 
@@ -265,6 +264,14 @@ class CallStreams:
 
     # -- below --
 
+    def _must_be_recorded(self, request: StreamRequest) -> bool:
+        """Is a call that cannot be recorded so to end? Not where another recording by that connector runs."""
+        recorders = self._parts.recorders
+        if recorders is None or self._call_is_over or not recorders.parts.connectors.is_mandatory(request.connector):
+            return False
+        running = (self._streams[named.sid].record.connector for named in self._names.all())
+        return request.connector not in running
+
     def _recordings(self) -> dict[str, RecorderCarrier]:
         carriers = {sid: stream.carrier for sid, stream in self._streams.items()}
         return {sid: carrier for sid, carrier in carriers.items() if isinstance(carrier, RecorderCarrier)}
@@ -295,17 +302,21 @@ class CallStreams:
             chains=recorders.parts.connectors.chains(request.connector),
         )
         order.check()
-        return lambda stream: RecorderCarrier(
-            order,
-            recorders=recorders,
-            listener=Listener(
+        problems = recorders.parts.connectors.broken_mirrors(request.connector)
+
+        def carry(stream: Stream) -> RecorderCarrier:
+            for problem in problems:
+                stream.warn(CONNECTOR_INVALID, f"{problem}; the other recorders go on")
+            listener = Listener(
                 opened=stream.opened,
                 warned=stream.warn,
                 ended=stream.end,
                 unrecorded=self._unrecorded,
                 changed=self._changed,
-            ),
-        )
+            )
+            return RecorderCarrier(order, recorders=recorders, listener=listener)
+
+        return carry
 
     def _stop(self, stream: Stream) -> None:
         stream.stopping()

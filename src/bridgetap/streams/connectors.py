@@ -67,9 +67,21 @@ class Connectors:
         return name in self._connectors and self._connectors[name].mandatory
 
     def chains(self, name: str) -> tuple[Connector, ...]:
-        """The connector of that name and its mirrors, each a recording of its own; those of a mirror do not count."""
+        """The connector of that name and its mirrors, each a recording of its own; those of a mirror do not count.
+        A mirror that cannot be used is left out: `broken_mirrors` says why."""
         connector = self.find(name)
-        return (connector, *(self.find(mirror) for mirror in connector.mirrors))
+        mirrors = (self._connectors.get(mirror) for mirror in connector.mirrors)
+        return (connector, *(mirror for mirror in mirrors if mirror is not None and not mirror.broken))
+
+    def broken_mirrors(self, name: str) -> tuple[str, ...]:
+        """What is wrong with each mirror that `chains` leaves out."""
+        problems: list[str] = []
+        for mirror in self.find(name).mirrors:
+            try:
+                self.find(mirror, place="mirror")
+            except InvalidStream as error:
+                problems.append(str(error))
+        return tuple(problems)
 
     def __iter__(self) -> Iterator[Connector]:
         return iter(self._connectors.values())

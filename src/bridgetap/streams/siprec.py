@@ -38,8 +38,6 @@ from .recorder_watch import until_lost
 from .recording_lines import RecordingLines
 from .redirects import is_own, permitted
 
-NOT_ACCEPTABLE, METHOD_NOT_ALLOWED = 488, 405
-
 
 class Advertised(Protocol):
     """One of our addresses: `bind` for the core, `advertised` for SDP."""
@@ -71,7 +69,15 @@ class _Heard:
     event: DialogEvent
 
 
-News: TypeAlias = _Heard | happenings.Happening
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """That recorder is no longer there, by what we found ourselves; the next one has nothing to do with it."""
+
+    dialog: DialogId
+    reason: str
+
+
+News: TypeAlias = _Heard | _Lost | happenings.Happening
 Told: TypeAlias = orders.Started | orders.PassedOver | orders.Over
 
 
@@ -149,10 +155,15 @@ class SiprecRecording:
             await self._carry_out()
 
     def _happening(self, news: News) -> happenings.Happening | None:
-        if not isinstance(news, _Heard):
+        if not isinstance(news, _Heard | _Lost):
             return news
+        dialog = self._dialog
+        if dialog is None or dialog.id != news.dialog:
+            return None  # of a recorder that was given up
+        if isinstance(news, _Lost):
+            return happenings.Lost(reason=news.reason)
         try:
-            return self._heard(news)
+            return self._heard(dialog, news.event)
         except EngineError as error:
             return happenings.Lost(reason=str(error))
 
@@ -162,7 +173,9 @@ class SiprecRecording:
             self._announce(orders.Over(reason="failed", detail=why))
 
     def _announce(self, told: Told) -> None:
-        self._over = self._over or isinstance(told, orders.Over)
+        if isinstance(told, orders.Over):
+            self._over = True
+            self._part()  # whoever hears of the end finds all packets counted
         self._log.info("siprec.news", what=type(told).__name__.lower(), detail=_detail(told))
         self._told(told)
 
@@ -174,7 +187,8 @@ class SiprecRecording:
                 try:
                     await self._do(order)
                 except EngineError as error:
-                    self._inbox.put(happenings.Lost(reason=str(error)))
+                    if self._dialog is not None:
+                        self._inbox.put(_Lost(self._dialog.id, str(error)))
 
     async def _do(self, order: orders.Order) -> None:
         match order:
@@ -274,11 +288,8 @@ class SiprecRecording:
 
     # -- what the recorder says --
 
-    def _heard(self, news: _Heard) -> happenings.Happening | None:
-        dialog = self._dialog
-        if dialog is None or dialog.id != news.dialog:
-            return None  # of a recorder that was given up
-        happening = dialog.hear(news.event)
+    def _heard(self, dialog: RecorderDialog, event: DialogEvent) -> happenings.Happening | None:
+        happening = dialog.hear(event)
         if isinstance(happening, happenings.Taken) and self._connector.ping_s > 0:
             self._watch = asyncio.create_task(self._until_lost(dialog.id))
         return happening
@@ -288,7 +299,7 @@ class SiprecRecording:
             why = await until_lost(self._parts.core, dialog, every_s=self._connector.ping_s)
         except EngineError as error:
             why = str(error)
-        self._inbox.put(happenings.Lost(reason=why))
+        self._inbox.put(_Lost(dialog, why))
 
     def _redirected(self, target: str, contacts: tuple[str, ...]) -> tuple[str, ...]:
         """Where a 3xx may lead."""
