@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bridgetap.calls import (
     CallLimits,
@@ -370,11 +370,18 @@ class Stage:
         self.fake.push(CallAcked(dialog=DialogId(dialog), body=body))
         await self.settle()
 
-    async def reoffers(self, dialog: int, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> Command:
+    async def reoffers(
+        self,
+        dialog: int,
+        body: bytes,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        method: Literal["INVITE", "UPDATE"] = "INVITE",
+    ) -> Command:
         """A re-INVITE; returns how it was answered."""
         request = RequestId(next(self._requests))
         self.fake.push(
-            ReofferReceived(dialog=DialogId(dialog), request=request, method="INVITE", headers=list(headers), body=body)
+            ReofferReceived(dialog=DialogId(dialog), request=request, method=method, headers=list(headers), body=body)
         )
         await self.settle()
         return next(command for command in self.fake.sent("respond") if command.of == request)

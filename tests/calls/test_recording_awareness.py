@@ -319,6 +319,21 @@ def test_glare_harms_nothing(tmp_path: Path) -> None:
     assert play(tmp_path, scenario) == []
 
 
+def test_an_update_that_describes_nothing_is_refused_and_leaves_no_offer_open(tmp_path: Path) -> None:
+    """RFC 3311: an UPDATE's 200 would be an offer that nobody answers."""
+
+    async def scenario(room: Room) -> None:
+        await room.call(headers=AWARE)
+        await room.acks(1)
+        answer = await room.reoffers(1, b"IAM", [("Content-Type", "application/isup")], method="UPDATE")
+        assert (answer["status"], answer["body"]) == (415, b"")
+        await room.take()
+        assert room.words(1) == ["on"]
+        await room.hears(1)
+
+    assert play(tmp_path, scenario) == []
+
+
 def test_a_hold_and_a_recording_that_begin_together_are_both_told(tmp_path: Path) -> None:
     async def scenario(room: Room) -> None:
         await room.call()

@@ -183,6 +183,7 @@ def test_secrets_that_others_can_read(check: Check, tmp_path: Path) -> None:
     [
         ('[[users]]\nusername = "a"\npassword = "s3cret"', True),
         ('users = [{username = "a", "password" = "s3cret"}]', True),
+        ('[[users]]\nusername = "a"\npassword = "s3://[cret"', True),
         ('[[stream_options]]\nurl = "wss://a.example/*"\nbearer_token = "s3cret"', True),
         ('[[stream_options]]\nurl = "wss://a.example/*"\nheaders = {X-Key = "s3cret"}', True),
         ('[voice]\nheaders.X-Key = "s3cret"', True),

@@ -73,6 +73,7 @@ def test_a_bad_url_names_its_place_and_rule(text: str, code: int, word: str) -> 
         "wss://user:s3cret@media.example/in",
         "https://user:s3cret@media.example/in",
         "wss://user:s3cret@media.example:99999/in",
+        "wss://user:s3cret/s3cret@media.example/in",
         "ws://media.example/in?key=s3cret",
         "wss://media.example/in here?key=s3cret",
         "wss://media.example:0/in?key=s3cret",

@@ -180,6 +180,11 @@ def test_a_flow_that_names_a_connector_that_is_not_there_is_warned_of(tmp_path: 
     [
         ('name = ""\nrecorders = ["sip:a"]', "connectors[0].name"),
         ('name = "a"\nrecorders = []', "connectors[0].recorders"),
+        (
+            """name = "a"\nrecorders = ["sip:a"]\nmirrors = ["b", "b"]
+            [[connectors]]\nname = "b"\nrecorders = ["sip:b"]""",
+            "connectors[0].mirrors",
+        ),
         ('name = "a"', "connectors[0].recorders"),
         ('name = "a"\nrecorders = ["sip:a"]\ncredentials = "x"', "connectors[0].credentials_header"),
         ('name = "a"\nrecorders = ["sip:a"]\ncredentials_header = "X"', "connectors[0].credentials"),

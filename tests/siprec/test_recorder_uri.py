@@ -56,6 +56,17 @@ def test_what_is_no_recorder_says_why_with_its_code(text: str, code: int) -> Non
     assert (refused.value.code, refused.value.place) == (code, "here")
 
 
+@pytest.mark.parametrize(
+    "text", ["sip:rec:s3cret@srs.example", "sip:rec:s3cret@srs.example;secure=yes", "sip:rec:s3cret@"]
+)
+def test_a_password_has_no_place_in_it_and_is_not_repeated(text: str) -> None:
+    """It would be shown wherever the recorder is named."""
+    with pytest.raises(InvalidInput, match="password") as refused:
+        parse_recorder(text, place="here")
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.code == 32110
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

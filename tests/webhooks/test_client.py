@@ -5,7 +5,7 @@ import gzip
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from urllib.parse import parse_qsl
 
@@ -116,6 +116,15 @@ async def test_another_server_does_not_learn_the_password(location: str, *, told
         return httpx.Response(200)
 
     assert (await ask(answer, "https://me:secret@a.example/x")).is_success
+
+
+async def test_an_answer_that_came_in_time_is_one_however_slowly_its_body_comes() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(60)
+        yield b"y"
+
+    assert (await ask(lambda _: httpx.Response(200, content=body()), wants_body=False)).is_success
 
 
 def packed(request: httpx.Request) -> httpx.Response:

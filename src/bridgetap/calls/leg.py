@@ -1,7 +1,6 @@
 """A leg: one SIP dialog and its audio, kept in step (RFC 3261, RFC 3264).
 
-Events of the core go into `handle`, what they mean for the call comes out as notices. Commands
-take effect at once; what comes of them arrives as an event.
+Events of the core go into `handle`, notices for the call come out. What comes of a command arrives as an event.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from bridgetap.engine import (
     CallEnded,
     CallProgress,
     Core,
-    DialogEvent,
     DialogId,
     Direction,
     DtmfPressed,
@@ -45,6 +43,7 @@ from .leg_states import (
     EarlyMedia,
     Ended,
     Held,
+    LegNews,
     Notice,
     Played,
     Pressed,
@@ -61,8 +60,6 @@ from .routing import Destination
 from .session import Session, SessionParts
 
 GONE = frozenset({408, 481})  # RFC 3261 §12.2.1.2: the dialog is over
-
-LegNews: TypeAlias = DialogEvent | LegEvent
 Sink: TypeAlias = Callable[["Leg", LegNews], None]
 
 
@@ -374,8 +371,11 @@ class Leg:
     def _reoffer_received(self, event: ReofferReceived) -> list[Notice]:
         self._session.indication.learn(event.headers)
         offer = session_description(content_type(event.headers), event.body)
+        if not offer and event.method != "INVITE":  # nobody would answer an offer in our 200 (RFC 3311 §5.2)
+            self._core.sip.respond(event.request, status=415, headers=[("Accept", "application/sdp")])
+            return []
         if not offer:  # they ask for our offer; their answer comes with the ACK
-            self._awaits_answer_in_ack = event.method == "INVITE"
+            self._awaits_answer_in_ack = True
             self._core.sip.respond(event.request, status=200, body=self._session.offer())
             return []
         before = self._session.theirs

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from bridgetap.engine import Cause, PlayId
+from bridgetap.engine import Cause, DialogEvent, LegEvent, PlayId
 from bridgetap.errors import BridgetapError
 from bridgetap.sdp import Direction, RecordState
 
 from .referral import Referral
+
+LegNews: TypeAlias = DialogEvent | LegEvent
 
 
 class State(Enum):

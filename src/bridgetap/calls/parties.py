@@ -16,8 +16,8 @@ from bridgetap.streams import Picture, StreamNews
 from .bodies import session_description
 from .indication import Indication
 from .ledger import CallEntry, Ledger
-from .leg import Leg, LegNews
-from .leg_states import Answered, EarlyMedia, Ended, Notice, Referred, Ringing, Silent, State, Untold
+from .leg import Leg
+from .leg_states import Answered, EarlyMedia, Ended, LegNews, Notice, Referred, Ringing, Silent, State, Untold
 from .media_address import MediaAddress, MediaAddresses
 from .referral import Referral
 from .routing import Destination

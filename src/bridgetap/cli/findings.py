@@ -315,12 +315,13 @@ def _texts(value: object, table: str = "", key: str = "") -> Iterator[tuple[str,
 def _is_secret(table: str, key: str, text: str) -> bool:
     if not text or "${" in text:
         return False
+    if key in _SECRETS or table == "headers":
+        return True
     try:
         url = urlsplit(text) if "://" in text else urlsplit("")
     except ValueError:
         return False
-    in_url = url.password is not None or (url.query != "" and url.scheme in {"http", "https"})
-    return key in _SECRETS or table == "headers" or in_url
+    return url.password is not None or (url.query != "" and url.scheme in {"http", "https"})
 
 
 def utc_now() -> datetime:

@@ -52,9 +52,12 @@ class StreamUrl:
             raise malformed("spaces, control and non-ASCII characters must be percent-encoded")
         try:
             parts = urlsplit(text)
-            port = parts.port
         except ValueError as error:
             raise malformed(str(error)) from None
+        try:
+            port = parts.port
+        except ValueError:  # its words repeat what may be half of a password
+            raise malformed("the port must be a number of 0 to 65535") from None
         if "@" in parts.netloc:
             raise malformed("user information is not allowed; send credentials as stream parameters")
         if "#" in text:

@@ -38,8 +38,10 @@ def _repeated(section: str, key: str, values: Iterable[str]) -> Iterator[Broken]
 def _mirrors(settings: "Settings") -> Iterator[Broken]:
     names = {entry.name for entry in settings.connectors}
     for index, entry in enumerate(settings.connectors):
-        for mirror in entry.mirrors:
-            if mirror == entry.name:
+        for place, mirror in enumerate(entry.mirrors):
+            if mirror in entry.mirrors[:place]:
+                yield ("connectors", index, "mirrors"), repr(mirror), "stands there twice"
+            elif mirror == entry.name:
                 yield ("connectors", index, "mirrors"), repr(mirror), "is this connector itself"
             elif mirror not in names:
                 yield ("connectors", index, "mirrors"), repr(mirror), "no connector has that name"

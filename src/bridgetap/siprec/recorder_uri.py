@@ -14,7 +14,7 @@ URI_INVALID = 32110
 PARAMETER_INVALID = 32114
 
 _URI = re.compile(
-    r"(?P<scheme>sips?):(?:(?P<user>[^@;&?<>\s\"]+)@)?"
+    r"(?P<scheme>sips?):(?:(?P<user>[^@:;&?<>\s\"]+)@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<rest>(?:[;&][^;&?\s<>\"]*)*)",
     re.IGNORECASE,
@@ -40,6 +40,9 @@ def parse_recorder(
 ) -> RecorderUri:
     """Read one; `transport` and `secure` are the connector's, where the URI says nothing. Without either it is
     TCP, and TLS for encrypted audio: keys travel in the signalling. `InvalidInput` with Twilio's code."""
+    if re.match(r"[^:]*:[^@]*:[^@]*@", text):
+        rule = "no password in it: it would be shown; username and password of the connector answer a challenge"
+        raise InvalidInput(place, f"sip:…@{text.rpartition('@')[2]}", rule, code=URI_INVALID)
     match = _URI.fullmatch(text.strip())
     if match is None or not 0 < int(match["port"] or 5060) <= 65535:
         rule = "must be sip:USER@HOST:PORT or sips:…, with parameters behind it"

@@ -30,6 +30,7 @@ FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 IDEMPOTENCY = "I-Twilio-Idempotency-Token"
 MAX_REDIRECTS = 10
 READ_PAST_S = 1.0  # what a connection is worth whose answer nobody wants to read
+READ_PAST_LEFT_S = 0.05  # of the request's time: to give the answer that came
 BECOME_GET = frozenset({301, 302, 303})  # as browsers do (RFC 9110 §15.4); 307 and 308 are asked again as they are
 REDIRECTS = BECOME_GET | {307, 308}
 
@@ -78,10 +79,11 @@ class WebhookClient:
     async def send(self, request: WebhookRequest, *, timeout_s: float, max_bytes: int) -> WebhookAnswer:
         """One answer, redirects followed. `timeout_s` is for all of it together."""
         shown = request.url.shown
+        until = asyncio.get_running_loop().time() + timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(until):
                 connect_s = self._connect_timeout_s if request.connect_s is None else request.connect_s
-                return await self._follow(request, min(connect_s, timeout_s), max_bytes)
+                return await self._follow(request, min(connect_s, timeout_s), max_bytes, until)
         except TimeoutError:
             raise WebhookFailed(shown, f"did not answer within {timeout_s:g} s", code=TIMED_OUT) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -89,17 +91,17 @@ class WebhookClient:
             reason, code = (f"is no URL: {error}", BAD_URL) if _is_url_fault(error) else cause_of(error)
             raise WebhookFailed(shown, reason, code=code) from error
 
-    async def _follow(self, request: WebhookRequest, connect_s: float, max_bytes: int) -> WebhookAnswer:
+    async def _follow(self, request: WebhookRequest, connect_s: float, max_bytes: int, until: float) -> WebhookAnswer:
         first = request.url.shown
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(request, connect_s, max_bytes)
+            answer = await self._ask(request, connect_s, max_bytes, until)
             location = answer.headers.get("location", "")
             if answer.status not in REDIRECTS or not location:
                 return answer
             request = _redirected(request, answer.status, location)
         raise WebhookFailed(first, f"redirected more than {MAX_REDIRECTS} times", code=TOO_MANY_REDIRECTS)
 
-    async def _ask(self, request: WebhookRequest, connect_s: float, max_bytes: int) -> WebhookAnswer:
+    async def _ask(self, request: WebhookRequest, connect_s: float, max_bytes: int, until: float) -> WebhookAnswer:
         """One request, one answer. The signature is over this very URL: behind a redirect it is another."""
         is_post = request.method == "POST"
         form = request.parameters if is_post else ()
@@ -136,7 +138,7 @@ class WebhookClient:
                 body = await _body(response, max_bytes)
             else:
                 body = b""
-                await _read_past(response, max_bytes)
+                await _read_past(response, max_bytes, until - READ_PAST_LEFT_S)
             return WebhookAnswer(url=request.url, status=response.status_code, headers=response.headers, body=body)
 
 
@@ -171,11 +173,12 @@ async def _body(response: httpx.Response, max_bytes: int) -> bytes:
     return bytes(body[: max_bytes + 1])
 
 
-async def _read_past(response: httpx.Response, max_bytes: int) -> None:
-    """A connection is used again only once its answer was read; whatever goes wrong here, it was answered."""
+async def _read_past(response: httpx.Response, max_bytes: int, until: float) -> None:
+    """A connection is used again only once its answer was read; whatever goes wrong here, it was answered.
+    `until`: before all of the request has to be over."""
     seen = 0
     with suppress(TimeoutError, httpx.HTTPError, httpx.StreamError):
-        async with asyncio.timeout(READ_PAST_S):
+        async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + READ_PAST_S, until)):
             async for chunk in response.aiter_raw():
                 seen += len(chunk)
                 if seen > max_bytes:
