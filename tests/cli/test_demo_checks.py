@@ -89,6 +89,7 @@ def good() -> Evidence:
         folder=Path("demo-output/recording-1"),
         packets={"1": 300, "2": 301},
         lost=0,
+        late=0,
         wavs={"1": CALLER_WAV, "2": CALLEE_WAV},
         documents=3,
         parameters={"Custom1": "Bob"},

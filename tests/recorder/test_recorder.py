@@ -13,7 +13,8 @@ from bridgetap.engine.handles import FlowId
 from bridgetap.engine.ports import EngineError
 from bridgetap.engine.virtual_loop import run_virtual
 from bridgetap.recorder import Recorder, RecorderConfig, judge
-from bridgetap.sdp import parse
+from bridgetap.sdp import Media, parse
+from bridgetap.sdp.crypto import KEY_LENGTH, Crypto, read_crypto
 from bridgetap.siprec import changes, snapshot
 from bridgetap.siprec.document import write
 from bridgetap.siprec.multipart import METADATA, compose
@@ -188,6 +189,37 @@ def test_an_update_of_metadata_alone_is_taken(tmp_path: Path) -> None:
         await desk.stop()
 
     run_virtual(main())
+
+
+def test_a_line_that_is_secure_again_has_another_key(tmp_path: Path) -> None:
+    """Its numbers begin again then, and no two packets may be sealed alike: RFC 3711 §9.1."""
+
+    def offered(number: int, line: bytes) -> ReofferReceived:
+        head, sdp = OFFER.split(b"m=", 1)[0], [("Content-Type", "application/sdp"), ("Contact", "<sip:a@192.0.2.10>")]
+        return ReofferReceived(
+            dialog=DialogId(1), request=RequestId(number), method="INVITE", headers=sdp, body=head + line
+        )
+
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.happen(invite(1))
+        secure = Crypto(tag=1, key=bytes(KEY_LENGTH)).attribute.value
+        line = b"m=audio 40000 %s 0\r\na=label:1\r\na=sendonly\r\n"
+        sealed = line % b"RTP/SAVP" + f"a=crypto:{secure}\r\n".encode()
+        for number, body in enumerate((sealed, sealed, line % b"RTP/AVP", sealed)):
+            await desk.happen(offered(number, body))
+        answers = [parse(answer["body"]).media[0] for answer in desk.fake.sent("respond")]
+        keys = [crypto.key if crypto is not None else None for crypto in (_key_of(media) for media in answers)]
+        assert keys[0] == keys[1]
+        assert keys[2] is None
+        assert keys[3] not in (None, keys[0])
+        await desk.stop()
+
+    run_virtual(main())
+
+
+def _key_of(media: Media) -> Crypto | None:
+    return read_crypto(media.values("crypto"))
 
 
 def test_more_lines_than_it_takes_are_refused(tmp_path: Path) -> None:

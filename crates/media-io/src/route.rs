@@ -4,7 +4,7 @@
 //! the leg's `home` while posting, and the thread a leg moves to keeps its orders until it is there.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridgetap_media::{Command, ForkId, LegConfig, LegId, LegStats};
@@ -60,6 +60,9 @@ impl Letter {
 /// The mailboxes of all media threads.
 pub(crate) type Threads = Arc<[Arc<Mailbox<Letter>>]>;
 
+/// No leg has this id.
+const NOBODY: u64 = 0;
+
 /// Orders that may wait for one media thread.
 pub(crate) const MAX_ORDERS: usize = 8192;
 
@@ -70,8 +73,8 @@ pub(crate) struct LegRef {
     home: Mutex<usize>,
     /// Legs that send tracks of this one: where it moves, they move.
     followers: Mutex<Vec<Arc<LegRef>>>,
-    /// It is one of those.
-    follows: AtomicBool,
+    /// Whose track it sends, `NOBODY`'s mostly.
+    leader: AtomicU64,
     stats: Mutex<Option<LegStats>>,
 }
 
@@ -82,7 +85,7 @@ impl LegRef {
             label,
             home: Mutex::new(home),
             followers: Mutex::default(),
-            follows: AtomicBool::new(false),
+            leader: AtomicU64::new(NOBODY),
             stats: Mutex::new(None),
         }
     }
@@ -123,7 +126,7 @@ impl LegRef {
     }
 
     /// Bring `follower` to this leg's thread, for as long as both live, then order something there. A
-    /// follower is never joined: its home is only ever taken behind its leader's.
+    /// follower is never joined: its home is only ever taken behind its leader's. It has one leader.
     pub(crate) fn lead(
         &self,
         follower: &Arc<LegRef>,
@@ -132,14 +135,22 @@ impl LegRef {
     ) -> Result<(), MediaError> {
         let home = self.home();
         let mut theirs = follower.home();
+        let leader = follower.leader.load(Ordering::SeqCst);
+        if leader != NOBODY && leader != self.id.0 {
+            return Err(MediaError::Value {
+                place: "copy",
+                value: follower.id.0.to_string(),
+                rule: "must not be sending a third leg's track",
+            });
+        }
         follower.move_to(*home, &mut theirs, threads);
+        follower.post(threads, *theirs, order)?;
         let mut followers = self.followers();
         if !followers.iter().any(|known| known.id == follower.id) {
             followers.push(follower.clone());
         }
-        follower.follows.store(true, Ordering::SeqCst);
-        drop(followers);
-        follower.post(threads, *theirs, order)
+        follower.leader.store(self.id.0, Ordering::SeqCst);
+        Ok(())
     }
 
     /// It may stay when this leg moves.
@@ -156,7 +167,7 @@ impl LegRef {
         self.followers().retain(|known| {
             let goes = which(known.id);
             if goes {
-                known.follows.store(false, Ordering::SeqCst);
+                known.leader.store(NOBODY, Ordering::SeqCst);
             }
             !goes
         });
@@ -164,7 +175,7 @@ impl LegRef {
 
     /// Does it send a track of another leg?
     pub(crate) fn follows(&self) -> bool {
-        self.follows.load(Ordering::SeqCst)
+        self.leader.load(Ordering::SeqCst) != NOBODY
     }
 
     fn move_to(&self, to: usize, home: &mut usize, threads: &Threads) {
@@ -361,11 +372,28 @@ mod tests {
     }
 
     #[test]
+    fn one_leg_follows_one_other() {
+        let threads = threads(10);
+        let [one, other] = [1, 2].map(|id| LegRef::new(LegId(id), String::new(), 0));
+        let follower = Arc::new(LegRef::new(LegId(3), String::new(), 0));
+        one.lead(&follower, &threads, bridge()).unwrap();
+        one.lead(&follower, &threads, bridge()).unwrap();
+        let error = other.lead(&follower, &threads, bridge()).unwrap_err();
+        assert!(error.to_string().contains("third leg"), "{error}");
+        one.let_go(LegId(3));
+        other.lead(&follower, &threads, bridge()).unwrap();
+    }
+
+    #[test]
     fn a_thread_that_does_not_keep_up_is_named() {
         let threads = threads(0);
         let leg = LegRef::new(LegId(1), String::new(), 1);
         let error = leg.start(&threads, bridge()).unwrap_err();
         assert!(matches!(error, MediaError::Busy(1)));
+        let follower = Arc::new(LegRef::new(LegId(2), String::new(), 1));
+        let error = leg.lead(&follower, &threads, bridge()).unwrap_err();
+        assert!(matches!(error, MediaError::Busy(1)));
+        assert!(!follower.follows(), "nothing was ordered");
         threads[1].close();
         let error = leg.start(&threads, bridge()).unwrap_err();
         assert!(matches!(error, MediaError::Closed));

@@ -184,7 +184,7 @@ def _recording(recording: RecordingEvidence, evidence: Evidence, find: Find) -> 
     told = ", ".join(f"{key}={value}" for key, value in recording.parameters.items()) or "none"
     ok = dict(recording.parameters) == dict(evidence.parameters) and list(recording.packets) == ["1", "2"]
     counted = " + ".join(map(str, recording.packets.values()))
-    detail = f"{counted} packets, {recording.lost} missing (ended: {recording.end_reason})"
+    detail = f"{counted} packets, {recording.lost} missing, {recording.late} late (ended: {recording.end_reason})"
     whole = recording.whole and recording.end_reason == "stopped"
     one, two = recording.wavs.get("1"), recording.wavs.get("2")
     return [

@@ -23,6 +23,7 @@ class RecordingEvidence:
     folder: Path
     packets: Mapping[str, int]
     lost: int
+    late: int
     wavs: Mapping[str, Path]
     documents: int
     parameters: Mapping[str, str]
@@ -37,6 +38,7 @@ class RecordingEvidence:
             folder=recording.folder,
             packets={label: 0 if one is None else one.packets_received for label, one in stats.items()},
             lost=sum(one.lost for one in stats.values() if one is not None),
+            late=sum(one.late for one in stats.values() if one is not None),
             wavs={track.label: track.wav for track in recording.tracks},
             documents=len(recording.documents),
             parameters=_parameters(recording.documents),
@@ -56,6 +58,7 @@ class RecordingEvidence:
             "tracks": list(self.packets),
             "packets": sum(self.packets.values()),
             "missing": self.lost,
+            "late": self.late,
             "documents": self.documents,
             "faults": list(self.faults),
             "folder": str(self.folder),

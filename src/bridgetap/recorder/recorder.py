@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 ANYBODY = (Admission(network="0.0.0.0/0", trunk="anybody"), Admission(network="::/0", trunk="anybody"))
 REALM = "bridgetap"
 MAX_AT_ONCE = 1000
+PATIENCE_MS = 1000  # for what is late: nobody hears a recording while it is made
 KEPT = 100  # recordings that are over and still looked at; the folder has them all
 
 
@@ -62,7 +63,7 @@ async def open_recorder(
         max_dialogs=MAX_AT_ONCE,
         trace=None if config.trace is None else str(config.trace),
     )
-    core = open_core(sip, MediaConfig(threads=1, system_roots=False))
+    core = open_core(sip, MediaConfig(threads=1, system_roots=False, reorder_ms=PATIENCE_MS))
     core.start()
     try:
         recorder = Recorder(core, config, told=told)

@@ -27,15 +27,19 @@ class Track:
         return self.stats is not None
 
     def figures(self) -> dict[str, object]:
-        """For the summary."""
-        received, lost = (self.stats.packets_received, self.stats.lost) if self.stats is not None else (0, 0)
-        return {"label": self.label, "wav": self.wav.name, "packets": received, "lost": lost}
+        """For the summary. `filled_ms` is silence of ours where the sound was lost or came too late."""
+        got, lost, late, filled_ms = 0, 0, 0, 0
+        if (stats := self.stats) is not None:
+            got, lost, late, filled_ms = stats.packets_received, stats.lost, stats.late, stats.filled_ms
+        name = self.wav.name
+        return {"label": self.label, "wav": name, "packets": got, "lost": lost, "late": late, "filled_ms": filled_ms}
 
     def words(self) -> str:
         """The same for a person."""
-        if self.stats is None:
+        if (stats := self.stats) is None:
             return f"track {self.label} without figures"
-        return f"track {self.label} {self.stats.packets_received} packets, {self.stats.lost} lost"
+        late = f", {stats.late} too late" if stats.late else ""
+        return f"track {self.label} {stats.packets_received} packets, {stats.lost} lost{late}"
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_bytes
 
 from bridgetap.engine import (
     CallAcked,
@@ -22,6 +23,7 @@ from bridgetap.engine import (
 from bridgetap.engine.events import LegEvent
 from bridgetap.errors import InvalidInput
 from bridgetap.sdp import Media, SessionDescription, parse
+from bridgetap.sdp.crypto import KEY_LENGTH
 from bridgetap.siprec.document import read
 from bridgetap.siprec.multipart import METADATA, METADATA_LEGACY, SDP, Part, compose, find, split
 
@@ -175,6 +177,8 @@ class Session:
         if taken is None:
             return refuse(theirs)
         track.leg.configure(taken.media)
+        if taken.media.srtp_key is None:
+            track.key = token_bytes(KEY_LENGTH)  # where it is SRTP again, its numbers begin again: RFC 3711 §9.1
         return taken.line
 
     def _track(self, place: int, theirs: Media) -> Track:

@@ -2,11 +2,12 @@
 //! turned by hand.
 
 use std::fs::File;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use bridgetap_media::{LegConfig, Track};
+use bridgetap_media::{LegConfig, MediaEvent, Track};
 
 use super::io::ForkIo;
 use super::*;
@@ -114,11 +115,7 @@ impl Bench {
         let start = Instant::now();
         for n in 0..20 {
             self.sequence += 1;
-            let mut packet = [0x55; 172];
-            packet[..2].copy_from_slice(&[0x80, 0]);
-            packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
-            packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
-            packet[8..12].copy_from_slice(&[9; 4]);
+            let mut packet = rtp_packet(self.sequence);
             let now = start + Duration::from_millis(20 * n);
             let from = far_end(leg.id.0);
             let io = &mut thread.io;
@@ -139,8 +136,18 @@ impl Drop for Bench {
     }
 }
 
-fn far_end(id: u64) -> std::net::SocketAddr {
+fn far_end(id: u64) -> SocketAddr {
     ([127, 0, 0, 1], 39_000 + id as u16).into()
+}
+
+/// 20 ms of PCMU.
+fn rtp_packet(sequence: u16) -> [u8; 172] {
+    let mut packet = [0x55; 172];
+    packet[..2].copy_from_slice(&[0x80, 0]);
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    packet[8..12].copy_from_slice(&[9; 4]);
+    packet
 }
 
 #[test]
@@ -230,4 +237,64 @@ fn what_came_over_a_socket_that_cannot_be_watched_is_nobody_elses() {
     thread.connected(fork, Ok(Box::new(opened)), Instant::now());
     assert!(thread.io.conns.is_empty());
     assert!(thread.heard.is_empty());
+}
+
+/// The far end of a leg speaks into its socket; every packet is 20 ms.
+struct Phone {
+    socket: UdpSocket,
+    to: SocketAddr,
+    sequence: u16,
+}
+
+impl Phone {
+    fn new(thread: &MediaThread, leg: &LegRef) -> Self {
+        let key = thread.io.leg_keys[&leg.id];
+        let to = thread.io.legs[key].sockets.rtp.local_addr().unwrap();
+        let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
+        Self {
+            socket,
+            to,
+            sequence: 0,
+        }
+    }
+
+    fn speak(&mut self, packets: u16) {
+        for _ in 0..packets {
+            self.socket
+                .send_to(&rtp_packet(self.sequence), self.to)
+                .unwrap();
+            self.sequence += 1;
+        }
+    }
+}
+
+#[test]
+fn what_came_while_there_was_no_processor_is_heard_before_it_is_given_up() {
+    let mut bench = Bench::new();
+    let [party, recorder] = [(1, 0), (2, 0)].map(|(id, home)| bench.leg(id, home));
+    let copy = Command::Copy {
+        leg: party.id,
+        track: Track::Inbound,
+        to: recorder.id,
+    };
+    bench.order(&party, copy);
+    bench.turn(0);
+    let thread = &mut bench.threads[0];
+    let mut phone = Phone::new(thread, &party);
+    for _ in 0..5 {
+        phone.speak(1);
+        thread.round();
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(300)); // this is the thread that cannot go on
+    phone.speak(15);
+    let sent = thread.io.counts.datagrams_sent;
+    thread.round();
+    assert_eq!(thread.io.counts.datagrams_sent - sent, 15);
+    thread.command(Command::CloseLeg { leg: party.id }, Instant::now());
+    let figures = thread.io.outbox.iter().find_map(|event| match event {
+        MediaEvent::LegClosed { stats } => Some((stats.late, stats.filled_ms)),
+        _ => None,
+    });
+    assert_eq!(figures, Some((0, 0)));
 }

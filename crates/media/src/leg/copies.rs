@@ -57,6 +57,11 @@ impl Copies {
         self.targets.retain(|(_, target)| *target != to);
     }
 
+    /// Who sends it on.
+    pub fn targets(&self) -> Vec<LegId> {
+        self.targets.iter().map(|(_, target)| *target).collect()
+    }
+
     pub fn clear(&mut self) {
         self.targets.clear();
         self.said.clear();

@@ -102,20 +102,25 @@ impl Shard {
     }
 
     fn bridge(&mut self, one: LegId, other: LegId) {
-        let mut free = |id| {
-            self.open_leg_mut(id)
-                .is_some_and(|leg| leg.copied.is_none())
-        };
-        if one == other || !free(one) || !free(other) {
+        if one == other || !self.is_free(one) || !self.is_free(other) {
             return;
         }
         self.unbridge(one);
         self.unbridge(other);
         for (id, peer) in [(one, other), (other, one)] {
             if let Some(leg) = self.legs.get_mut(&id) {
+                if leg.copied.is_some() {
+                    leg.end_copy();
+                }
                 leg.peer = Some(peer);
             }
         }
+    }
+
+    /// Is it here and sends no track of another leg? One whose leader ended while it was on its way here does not.
+    fn is_free(&self, id: LegId) -> bool {
+        let open = |id| self.legs.get(&id).filter(|leg| !leg.closed);
+        open(id).is_some_and(|leg| leg.copied.is_none_or(|copied| open(copied.from).is_none()))
     }
 
     fn exchange(&mut self, now: Instant, one: LegId, other: LegId) {
@@ -244,6 +249,12 @@ impl Shard {
         self.unbridge(id);
         self.end_copy_to(now, id);
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
+            return;
+        };
+        for follower in leg.taps.listeners.copies.targets() {
+            self.end_copy_to(now, follower);
+        }
+        let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
         leg.close(now, &mut self.scratch, sink);

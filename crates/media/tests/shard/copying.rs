@@ -175,3 +175,26 @@ fn who_sends_a_copy_is_in_no_bridge() {
     let heard = world.heard_by(alice.leg, 0, Codec::Pcmu);
     assert!(is_tone(&heard, 900.0), "the bridge that there was goes on");
 }
+
+#[test]
+fn a_line_whose_leader_has_ended_is_free_for_a_bridge() {
+    for moved in [false, true] {
+        let (mut world, mut alice, mut bob, [one, _]) = recorded(Codec::Pcmu);
+        world.talk(&mut [&mut alice, &mut bob], ms(200));
+        // One that is on its way from another thread hears nothing of its leader's end.
+        let line = moved.then(|| world.shard.take_leg(one).unwrap());
+        world.order(Command::CloseLeg { leg: alice.leg });
+        let now = world.now();
+        if let Some(line) = line {
+            world.shard.insert_leg(now, line, &mut world.net);
+        }
+        world.order(Command::Bridge {
+            leg: one,
+            other: bob.leg,
+        });
+        let before = world.sent_on(one).len();
+        world.talk(&mut [&mut bob], ms(1000));
+        assert!(world.sent_on(one).len() >= before + 48, "{moved}");
+        assert!(is_tone(&world.heard_by(one, 0, Codec::Pcmu)[3200..], 900.0));
+    }
+}
