@@ -254,6 +254,7 @@ def test_the_json_has_what_the_manual_says(good: Evidence) -> None:
         "tracks": ["1", "2"],
         "packets": 601,
         "missing": 0,
+        "late": 0,
         "documents": 3,
         "faults": [],
         "folder": "demo-output/recording-1",
