@@ -5,6 +5,7 @@ mod connector;
 mod counters;
 mod error;
 mod eventfd;
+mod expected;
 mod files;
 mod ids;
 mod leg;

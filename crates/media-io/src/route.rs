@@ -3,7 +3,6 @@
 //! Orders of one leg arrive in the order they were given, moves included: whoever gives one holds
 //! the leg's `home` while posting, and the thread a leg moves to keeps its orders until it is there.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,8 +30,6 @@ pub(crate) enum Order {
     Expect,
     /// Give the leg to that thread.
     Give { to: usize },
-    /// That leg waited for what stood before this: its own orders go on.
-    GoOn { leg: LegId },
     /// Here it is.
     Arrive(Box<Parcel>),
     /// It had ended before it could come: its orders find nothing.
@@ -233,77 +230,23 @@ impl LegRef {
 }
 
 impl Order {
-    /// The legs of an order about two: both must be here.
-    fn pair(&self) -> Option<[LegId; 2]> {
+    /// The legs that must be here for it: of an order about two both, else twice the one it is for.
+    pub(crate) fn legs(&self, leg: LegId) -> [LegId; 2] {
         match self {
             Order::Shard(
                 Command::Bridge { leg, other }
                 | Command::Exchange { leg, other }
                 | Command::Copy { leg, to: other, .. },
-            ) => Some([*leg, *other]),
-            _ => None,
+            ) => [*leg, *other],
+            _ => [leg, leg],
         }
-    }
-}
-
-/// Orders of legs that are on their way to a thread, and of those that wait for such a one.
-#[derive(Default)]
-pub(crate) struct Expected(crate::ids::IdMap<LegId, Kept>);
-
-#[derive(Default)]
-struct Kept {
-    orders: VecDeque<Order>,
-    /// It is not here itself.
-    under_way: bool,
-}
-
-impl Expected {
-    /// No leg is under way.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The leg will come.
-    pub(crate) fn begin(&mut self, leg: LegId) {
-        self.0.entry(leg).or_default().under_way = true;
-    }
-
-    /// Is it here, and waits for another one?
-    pub(crate) fn is_held(&self, leg: LegId) -> bool {
-        self.0.get(&leg).is_some_and(|kept| !kept.under_way)
-    }
-
-    /// Keep an order if its leg, or the other one it is about, is still under way; otherwise give
-    /// it back. No later order of either overtakes one that is kept.
-    pub(crate) fn keep(&mut self, leg: LegId, order: Order) -> Option<Order> {
-        let pair = order.pair().unwrap_or([leg, leg]);
-        let under_way = |leg: &LegId| self.0.get(leg).is_some_and(|kept| kept.under_way);
-        let place = if self.0.contains_key(&leg) {
-            Some(leg)
-        } else {
-            pair.into_iter().find(under_way)
-        };
-        let Some(place) = place else {
-            return Some(order);
-        };
-        let held = pair.into_iter().find(|leg| !self.0.contains_key(leg));
-        let kept = self.0.entry(place).or_default();
-        kept.orders.push_back(order);
-        if let Some(leg) = held {
-            kept.orders.push_back(Order::GoOn { leg });
-            self.0.entry(leg).or_default();
-        }
-        None
-    }
-
-    /// It has come, or will not, or waits no more: what was kept.
-    pub(crate) fn end(&mut self, leg: LegId) -> VecDeque<Order> {
-        self.0.remove(&leg).unwrap_or_default().orders
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     fn threads(limit: usize) -> Threads {
@@ -397,28 +340,5 @@ mod tests {
         threads[1].close();
         let error = leg.start(&threads, bridge()).unwrap_err();
         assert!(matches!(error, MediaError::Closed));
-    }
-
-    #[test]
-    fn orders_of_a_leg_under_way_are_kept_in_order() {
-        let mut expected = Expected::default();
-        assert!(
-            expected.keep(LegId(1), bridge()).is_some(),
-            "it is not under way"
-        );
-        expected.begin(LegId(1));
-        assert!(expected.keep(LegId(1), bridge()).is_none());
-        assert!(expected.keep(LegId(1), Order::Expect).is_none());
-        assert!(
-            expected.keep(LegId(2), Order::Gone).is_none(),
-            "behind the bridge"
-        );
-        let kept = expected.end(LegId(1));
-        assert!(matches!(kept[0], Order::Shard(_)) && matches!(kept[2], Order::Expect));
-        assert!(matches!(kept[1], Order::GoOn { leg: LegId(2) }));
-        assert!(expected.is_held(LegId(2)));
-        assert!(matches!(expected.end(LegId(2))[0], Order::Gone));
-        assert!(expected.is_empty());
-        assert!(expected.keep(LegId(1), bridge()).is_some());
     }
 }

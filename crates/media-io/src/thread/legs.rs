@@ -149,27 +149,15 @@ impl MediaThread {
             self.watch_stream(conn, now);
         }
         self.shard.insert_leg(now, parcel.leg, &mut self.io);
-        self.take_kept(id, now);
+        self.has_come(id, now);
         if self.stopping_until.is_some() {
             self.command(Command::CloseLeg { leg: id }, now);
         }
     }
 
-    pub(super) fn take_kept(&mut self, leg: LegId, now: Instant) {
-        for order in self.expected.end(leg) {
-            self.take_order(leg, order, now);
-        }
-    }
-
-    /// A leg that waits for another goes away itself: what it was given is done as far as it goes,
-    /// or two legs could wait for each other.
-    pub(super) fn wait_no_more(&mut self, leg: LegId, now: Instant) {
-        for order in self.expected.end(leg) {
-            match order {
-                Order::Shard(command) => self.command(command, now),
-                order => self.take_order(leg, order, now),
-            }
-        }
+    pub(super) fn has_come(&mut self, leg: LegId, now: Instant) {
+        self.expected.has_come(leg);
+        self.go_on(now);
     }
 
     fn watch_leg(&mut self, entry: LegIo, now: Instant) {

@@ -21,10 +21,11 @@ use bridgetap_media::{Command, ForkId, LegId, Shard, ShardConfig};
 
 use crate::connector::{Connector, Job};
 use crate::counters::{Published, thread_cpu_us};
+use crate::expected::Expected;
 use crate::files::Files;
 use crate::mailbox::Mailbox;
 use crate::poller::{Interest, Poller, Ready};
-use crate::route::{Expected, Letter, Order, Threads};
+use crate::route::{Letter, Order, Threads};
 use crate::up::Up;
 use crate::ws::Heard;
 use conn::Scratch;
@@ -261,16 +262,18 @@ impl MediaThread {
 
     fn take_order(&mut self, leg: LegId, order: Order, now: Instant) {
         match order {
-            Order::Expect => return self.expected.begin(leg),
             Order::Arrive(parcel) => return self.arrive(*parcel, now),
-            Order::Gone => return self.take_kept(leg, now),
+            Order::Gone => return self.has_come(leg, now),
             Order::Shutdown => return self.shut_down(now),
-            Order::Give { .. } if self.expected.is_held(leg) => self.wait_no_more(leg, now),
             _ => {}
         }
-        let Some(order) = self.expected.keep(leg, order) else {
-            return;
-        };
+        match self.expected.keep(leg, order) {
+            Some(order) => self.carry_out(leg, order, now),
+            None => self.go_on(now),
+        }
+    }
+
+    fn carry_out(&mut self, leg: LegId, order: Order, now: Instant) {
         match order {
             Order::Open {
                 config,
@@ -279,10 +282,16 @@ impl MediaThread {
             } => self.open_leg(config, sockets, leg, now),
             Order::Shard(command) => self.command(command, now),
             Order::Connected { fork, outcome } => self.connected(fork, outcome, now),
+            Order::Expect => self.expected.begin(leg),
             Order::Give { to } => self.gives.push((leg, to)),
-            Order::GoOn { leg } if self.expected.is_held(leg) => self.take_kept(leg, now),
-            Order::GoOn { .. } => {}
-            Order::Expect | Order::Arrive(_) | Order::Gone | Order::Shutdown => {}
+            Order::Arrive(_) | Order::Gone | Order::Shutdown => {}
+        }
+    }
+
+    /// What waits no more.
+    fn go_on(&mut self, now: Instant) {
+        while let Some(Letter { leg, order }) = self.expected.next() {
+            self.carry_out(leg, order, now);
         }
     }
 
