@@ -73,8 +73,8 @@ fn far_ends_change_places_with_their_ports() {
 fn a_line_that_sends_anothers_track_is_not_bridged_until_that_ends() {
     let core = Core::new(2);
     let (leg, _a) = core.call();
-    let (line, _b) = core.call();
-    let (other, _c) = core.call();
+    let (line, mut recorder) = core.call();
+    let (other, mut party) = core.call();
     let ways: [fn(&LegHandle, &LegHandle); 2] = [
         |leg: &LegHandle, line: &LegHandle| leg.end_copy(line),
         |leg: &LegHandle, _: &LegHandle| leg.close(),
@@ -94,6 +94,9 @@ fn a_line_that_sends_anothers_track_is_not_bridged_until_that_ends() {
         }
         ends(&leg, &line);
         other.bridge(&line).unwrap();
+        until_bridged(&mut recorder, &mut party);
+        party.say(0x55);
+        while recorder.hear().payload != [0x55; 160] {}
     }
 }
 
