@@ -14,6 +14,7 @@ import pytest
 from twilio.rest import Client
 
 import bridgetap
+from bridgetap.engine import CallAnswered, CallProgress
 from bridgetap.recorder import Conduct, Recorder, RecorderConfig, Recording, open_recorder
 from bridgetap.siprec.document import read
 from bridgetap.siprec.metadata import Recording as Document
@@ -466,12 +467,81 @@ async def test_two_mirrors_of_which_one_dies(tmp_path: Path) -> None:
     assert room.told() == ["siprec-started", "siprec-stopped"]
 
 
-async def test_a_call_that_must_be_recorded_and_is_not_ends(tmp_path: Path) -> None:
-    async with studio(tmp_path, widget, Conduct(status=603), more="mandatory = true") as room:
-        caller = await room.stage.call()
-        await caller.ended()
+# -- calls that must be recorded --
+
+
+@pytest.mark.parametrize("conduct", [Conduct(status=603), Conduct(silent=True)])
+async def test_a_call_that_must_be_recorded_and_is_not_is_refused(tmp_path: Path, conduct: Conduct) -> None:
+    """It rings, is never answered, and nobody is rung for it."""
+    async with studio(tmp_path, widget, conduct, more="mandatory = true") as room:
+        caller = ring(room)
+        ended = await caller.ended()
+        rows = await room.stage.over()
+        assert [row.end_reason for row in await room.stage.streams()] == ["failed"]
+    assert (ended.cause, ended.status) == ("rejected", 503)
+    assert [value for name, value in ended.headers if name == "Warning"] == [
+        '399 bridgetap "The call cannot be recorded"'
+    ]
+    assert statuses(caller) == {180}
+    assert not any(isinstance(event, CallAnswered) for event in caller.events)
+    (row,) = rows
+    assert (row.status, row.sip_status, row.answered_ns) == ("failed", 503, None)
+
+
+async def test_a_call_that_must_be_recorded_is_answered_after_the_recorder_has_it(tmp_path: Path) -> None:
+    """The first recorder keeps silent for its two seconds, the second takes it; not a word is missed of what is
+    said from the answer on."""
+
+    def flow(uris: list[str]) -> list[dict[str, Any]]:
+        first, *rest = widget(uris)
+        first["properties"] |= {"stream_track": "both_tracks"}
+        return [first, *rest]
+
+    conducts = (Conduct(silent=True), Conduct())
+    twice = {"recorders": lambda recorder: [recorder.uri(), recorder.uri() + ";spare=1"]}
+    async with studio(tmp_path, flow, *conducts, more="mandatory = true", **twice) as room:
+        caller = ring(room)
+        await room.recording(1)
+        assert not any(isinstance(event, CallAnswered) for event in caller.events)
+        await caller.until_answered()
+        caller.play(CALLER_HZ)
+        callee = await room.stage.callees[0].next_call()
+        callee.answer()
+        callee.play(CALLEE_HZ)
+        recording = await room.recording(1)
+        await heard(recording, 2.0)
+        await unhurt(caller, callee)
+        callee.hang_up()
+        await over(recording)
+        (row, _) = await room.stage.over()
+        (stream,) = await room.stage.streams()
+    assert stream.opened_ns is not None
+    assert row.answered_ns is not None
+    assert stream.opened_ns - stream.created_ns > 2e9, "the first one's time was up"
+    assert 0 <= row.answered_ns - stream.opened_ns < 1e9
+    assert statuses(caller) == {180}
+    assert recording.faults == []
+    assert seconds_of(recording.tracks[0].wav, CALLER_HZ) >= 1.0
+
+
+async def test_a_call_that_was_answered_before_is_hung_up_where_it_cannot_be_recorded(tmp_path: Path) -> None:
+    async with studio(tmp_path, talk_only, Conduct(status=603), more="mandatory = true") as room:
+        caller, callee = await talk(room)
+        sid = (await room.stage.rows())[0].sid
+        await ask(lambda: room.client.calls(sid).siprec.create(connector_name="srs"))
+        assert ((await caller.ended()).cause, (await callee.ended()).cause) == ("bye", "bye")
         await room.stage.over()
         assert [row.end_reason for row in await room.stage.streams()] == ["failed"]
+
+
+def ring(room: Studio) -> LiveCall:
+    """The caller rings, and nobody waits for the answer."""
+    return room.stage.caller.ring(f"sip:+15551230000@{room.stage.server.sip_address}")
+
+
+def statuses(call: LiveCall) -> set[int]:
+    """The provisional answers it got, 100 left out."""
+    return {event.status for event in call.events if isinstance(event, CallProgress)}
 
 
 async def _streams_now(room: Studio) -> list[Any]:

@@ -37,7 +37,7 @@ from bridgetap.ids import CallSid
 from bridgetap.sdp import AgreedMedia, RecordState, RecordWish
 
 from .bodies import content_type, session_description
-from .info_digits import answer_in_dialog
+from .info_digits import answer_in_dialog, send_keys
 from .leg_states import (
     Answered,
     EarlyMedia,
@@ -135,6 +135,11 @@ class Leg:
         return self.state in (State.EARLY, State.UP)
 
     @property
+    def is_unanswered(self) -> bool:
+        """A caller may still be answered or refused."""
+        return self.state in (State.CALLING, State.EARLY) and not self._leaving
+
+    @property
     def is_up(self) -> bool:
         """Answered, and not being left."""
         return self.state is State.UP and not self._leaving
@@ -159,7 +164,7 @@ class Leg:
     def start_early_media(self) -> None:
         """183 with our answer: the caller hears us before the call is answered (and paid for).
         An INVITE without an offer names no place to send to: it only rings."""
-        if self.state is not State.CALLING:
+        if self.state is not State.CALLING or self._leaving:
             return
         if (prepared := self._our_answer()) is None:
             self.ring()
@@ -170,8 +175,8 @@ class Leg:
         self.state = advance(self.state, Step.EARLY_MEDIA)
 
     def answer(self) -> None:
-        """200 to the caller. Once answered or ended, nothing happens."""
-        if self.state not in (State.CALLING, State.EARLY):
+        """200 to the caller. Once answered, refused or ended, nothing happens."""
+        if not self.is_unanswered:
             return
         if (prepared := self._our_answer()) is not None:
             body, agreed = prepared
@@ -218,11 +223,7 @@ class Leg:
         """Keys to the far end, by the way it wants them. `Played` follows where a play is returned."""
         if not self.dtmf_by_info:
             return self.rtp.send_dtmf(digits)
-        for digit in digits:
-            if digit not in "wW":
-                body = f"Signal={digit}\r\nDuration=100\r\n".encode()
-                kind = "application/dtmf-relay"
-                self._core.sip.request(method="INFO", dialog=self.dialog, body=body, content_type=kind)
+        send_keys(self._core.sip, self.dialog, digits)
         return None
 
     def exchange_places(self, other: "Leg") -> None:

@@ -31,8 +31,8 @@ class LegStreams:
                 party.leg.rtp,
                 about=_about(party),
                 picture=party.picture,
-                unrecorded=party.hang_up,
-                changed=self._recorded_anew,
+                unrecorded=party.refuse_unrecorded,
+                changed=lambda: self._changed(party),
             )
             if party.is_over or self._call_is_over:
                 found.end_of_call(drained=self._drained)
@@ -75,6 +75,10 @@ class LegStreams:
             # With the call's own party all of it ends: nobody is told of that by a re-INVITE.
             self._is_ending = self._is_ending or party.row.record.parent_call_sid is None
             self._by_sid[party.sid].end_of_call()
+
+    def _changed(self, party: Party) -> None:
+        self._recorded_anew()  # ahead of the answer, which then says it already
+        party.await_recorders(awaited=self._by_sid[party.sid].is_awaited)
 
     def _recorded_anew(self) -> None:
         """Whoever is on the call is told, whichever leg is recorded: the others are heard on it."""

@@ -25,7 +25,8 @@ from .session import SessionParts
 from .trunks import Trunk
 
 RTP_TIMEOUT, UNTOLD, RECORD_WISH = 31953, 31954, 31955
-DECLINED = 603
+DECLINED, UNAVAILABLE = 603, 503
+UNRECORDED = '399 bridgetap "The call cannot be recorded"'  # RFC 3261 §20.43
 
 Watcher: TypeAlias = Callable[["Party", Notice], None]
 
@@ -71,6 +72,9 @@ class Party:
         self._audio_of: CallEntry | None = None  # the row of one who has left its place to a successor
         self._keeps_place = False
         self._withheld: Ended | None = None
+        self._answer_is_due = False
+        self._recorded = asyncio.Event()  # no recorder that must have the call is waited for
+        self._recorded.set()
 
     @property
     def is_over(self) -> bool:
@@ -100,11 +104,36 @@ class Party:
         self._watchers.remove(watcher)
 
     def answer(self) -> None:
-        """Answer a caller. Once answered or ended, nothing happens."""
-        if self.leg.state in (State.CALLING, State.EARLY):
+        """Answer a caller, as soon as every recorder that must have the call has it. Once answered, refused or
+        ended, nothing happens."""
+        self._answer_is_due = True
+        if self._recorded.is_set() and self.leg.is_unanswered:
             self.leg.answer()
             if self.entry is not None:
                 self.entry.answered()
+
+    def await_recorders(self, *, awaited: bool) -> None:
+        """Whether a recorder that must have the call is waited for. Who was answered before that stays so."""
+        if not self.leg.is_unanswered:
+            return
+        if awaited:
+            self._recorded.clear()
+            return
+        self._recorded.set()
+        if self._answer_is_due:
+            self.answer()
+
+    async def until_recorded(self) -> None:
+        """Until no recorder has to be waited for, or it is over."""
+        await self._recorded.wait()
+
+    def refuse_unrecorded(self) -> None:
+        """The call must be recorded and is not: it is refused, or hung up where it was answered."""
+        if self.leg.is_unanswered:
+            self._recorded.clear()  # whatever waits for it finds that it is over
+            self.leg.reject(UNAVAILABLE, headers=[("Warning", UNRECORDED)])
+        else:
+            self.hang_up()
 
     def hang_up(self) -> None:
         """`Ended` follows. Twice is fine."""
@@ -155,6 +184,7 @@ class Party:
 
     def release(self, ended: Ended) -> None:
         """Close its audio, its row and its place on the trunk."""
+        self._recorded.set()
         self.leg.close()
         if self.trunk is not None:
             self.trunk.give_back()

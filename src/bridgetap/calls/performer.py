@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias, assert_never
 
 from bridgetap.flow.effects import Dial, HttpRequest, Play, PlayDigits, Say, StartStream, StopStream
-from bridgetap.flow.events import CallerHungUp, DialEnded, DialStatus
+from bridgetap.flow.events import CallerHungUp, DialEnded, DialResult, DialStatus
 from bridgetap.streams import CallStreams
 from bridgetap.twiml import TwimlEvent
 from bridgetap.twiml.effects import (
@@ -25,7 +25,6 @@ from .documents import Documents
 from .exchange import Exchange
 from .gathering import Gathering
 from .keypad import Keypad
-from .leg_states import State
 from .parties import Parties, Party
 from .player import Player
 from .stream_effects import StreamEffects
@@ -67,12 +66,12 @@ class Performer:
         """Until it is done. Cancelled, it leaves nothing of it running."""
         match effect:
             case Say() | Play() | PlayDigits():
-                self._let_hear()
+                await self._let_hear()
                 return await self._player.perform(effect)
             case Pause():
                 return await self._player.perform(effect)  # lets an unanswered caller ring on
             case Gather():
-                self._let_hear()
+                await self._let_hear()
                 return await Gathering(effect, keypad=self._keypad, player=self._player, warn=self._warn).run()
             case Dial():
                 parties = (DialledParty(),) * len(effect.targets)
@@ -86,6 +85,7 @@ class Performer:
             case StopStream():
                 return self._streams.stop(effect)
             case ConnectStream():
+                await self._caller.until_recorded()
                 try:
                     return await self._streams.connect(effect)
                 finally:
@@ -103,14 +103,14 @@ class Performer:
 
     def leave(self) -> None:
         """End the caller's call. One that was never answered is told what became of the party it wanted."""
-        if self._caller.leg.state in (State.CALLING, State.EARLY):
+        if self._caller.leg.is_unanswered:
             self._caller.leg.reject(UNANSWERED.get(self._dialled, TEMPORARILY_UNAVAILABLE))
         else:
             self._caller.hang_up()
 
     def reject(self, reason: RejectReason) -> None:
         """Refuse a caller who was not answered."""
-        if self._caller.leg.state in (State.CALLING, State.EARLY):
+        if self._caller.leg.is_unanswered:
             self._caller.leg.reject(REJECTED[reason])
         else:
             self._caller.hang_up()
@@ -131,12 +131,16 @@ class Performer:
         else:
             self._caller.leg.start_early_media()
 
-    def _let_hear(self) -> None:
+    async def _let_hear(self) -> None:
+        await self._caller.until_recorded()
         self._open_audio()
         if not self._caller.leg.has_audio:
             self._caller.answer()  # it has nowhere to send a prompt before the answer
 
     async def _dial(self, effect: DialWithOptions) -> CallerHungUp | DialEnded:
+        await self._caller.until_recorded()  # nobody is rung for a caller who may be refused
+        if self._caller.is_over:
+            return DialEnded(effect=effect.id, result=DialResult(status="canceled"))
         open_audio: Callable[[], None] = self._open_audio
         if effect.answer_on_bridge:
             open_audio = self._caller.leg.start_early_media

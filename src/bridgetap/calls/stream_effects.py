@@ -23,7 +23,6 @@ class StreamEffects:
 
     async def start(self, effect: StartStream, *, status: Callback | None = None) -> StreamCreated | StreamRefused:
         """Never waits for the far end."""
-        self._open_audio()
         request = StreamRequest(
             transport=effect.transport,
             name=effect.name,
@@ -35,8 +34,9 @@ class StreamEffects:
             status=status_callback(status) if status else None,
         )
         try:
-            named = await self._streams.start(request)
+            named = await self._streams.start(request, claimed=self._open_audio)
         except BridgetapError as error:
+            self._open_audio()
             return _refused(effect.id, error)
         return StreamCreated(effect=effect.id, sid=named.sid, name=named.name)
 

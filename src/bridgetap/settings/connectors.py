@@ -56,7 +56,8 @@ class ConnectorSettings(Section):
         description="How often a recorder is asked whether it still records (OPTIONS in the dialog); 0 is never.",
     )
     mandatory: bool = Field(
-        default=False, description="End a call that should be recorded here and cannot be, or no longer."
+        default=False,
+        description="Answer no call that is to be recorded here before it is; hang up where it is so no longer.",
     )
     mirrors: Annotated[tuple[Text, ...], CommaList] = Field(
         default=(), max_length=4, description="Connectors that record the same at the same time, each on its own."

@@ -52,7 +52,7 @@ class Streams:
     ) -> "CallStreams":
         """The streams of a call: they carry the audio of that leg. `about` and `picture` are what recorders are
         told of it; `unrecorded` ends a call that must be recorded and is not; `changed` is called when
-        `CallStreams.recorded` may be another."""
+        `CallStreams.recorded` or `is_awaited` may be another."""
         return CallStreams(
             parts=self._parts,
             registry=self,
@@ -126,14 +126,15 @@ class CallStreams:
         self._drained = False
         self._log = structlog.get_logger(__name__).bind(call_sid=call_sid)
 
-    async def start(self, request: StreamRequest) -> Named:
+    async def start(self, request: StreamRequest, *, claimed: Callable[[], None] = lambda: None) -> Named:
         """Create a stream. Returns once it is named, budgeted, its row committed and the core has
-        it; the far end may take as long as it likes after that.
+        it; the far end may take as long as it likes after that. `claimed` is called before anything is waited
+        for: `is_awaited` counts it from then on.
 
         `InvalidStream` or `Conflict` says which rule forbids it, and then nothing was started.
         """
         try:
-            return await self._create(request)
+            return await self._create(request, claimed=claimed)
         except Exception:
             if self._must_be_recorded(request):
                 self._unrecorded()
@@ -158,7 +159,9 @@ class CallStreams:
         if (stream := self._streams.get(named.sid)) is not None:
             self._stop(stream)
 
-    async def _create(self, request: StreamRequest, *, bidirectional: bool = False) -> Named:
+    async def _create(
+        self, request: StreamRequest, *, bidirectional: bool = False, claimed: Callable[[], None] = lambda: None
+    ) -> Named:
         parts = self._parts
         if self._call_is_over:
             raise Conflict("the call is not in progress", code=NOT_IN_PROGRESS)
@@ -184,6 +187,8 @@ class CallStreams:
             stream.over = asyncio.get_running_loop().create_future()
             self._connection = _Connection(named=named, end=stream.over)
         self._registry.begun(sid, lambda: stream.end(End(reason="drained")))
+        self._changed()
+        claimed()
         try:
             await parts.records.commit_now(stream.record)
         except (StoreFull, StoreRefused) as error:
@@ -238,6 +243,11 @@ class CallStreams:
         """Whether recorders take this leg now; None where none does."""
         states = {carrier.recorded for carrier in self._recordings().values()}
         return "on" if "on" in states else "paused" if "paused" in states else None
+
+    @property
+    def is_awaited(self) -> bool:
+        """A recorder that must have the call has not taken it yet, and still may."""
+        return any(carrier.is_awaited for carrier in self._recordings().values())
 
     def tell(self, news: StreamNews) -> None:
         """Something happened on the call: every stream that asked for such news and takes audio now
@@ -328,6 +338,7 @@ class CallStreams:
         self._names.release(stream.named.sid)
         del self._streams[stream.named.sid]
         self._registry.ended(stream.named.sid)
+        self._changed()
 
     def _ended_meanwhile(self, stream: Stream) -> EndReason | None:
         """What befell a stream while its row was being written."""

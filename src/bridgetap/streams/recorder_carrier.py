@@ -49,7 +49,7 @@ class Listener:
     warned: Callable[[int, str], None]
     ended: Callable[[End], None]
     unrecorded: Callable[[], None]  # a connector whose recording is mandatory has failed
-    changed: Callable[[], None]  # `recorded` may be another now
+    changed: Callable[[], None]  # `recorded` or `is_awaited` may be another now
 
 
 @dataclass(slots=True)
@@ -78,6 +78,7 @@ class RecorderCarrier:
         self._began_ns = self._clock.now_ns()
         self._opened = False
         self._dropped = False
+        self._stopped = False
         self.is_paused = False
         self._chains = [self._chain(connector) for connector in order.chains]
 
@@ -92,6 +93,13 @@ class RecorderCarrier:
         if not any(chain.started and chain.over is None for chain in self._chains):
             return None
         return "paused" if self.is_paused else "on"
+
+    @property
+    def is_awaited(self) -> bool:
+        """A recorder that must have the call has not taken it yet, and still may."""
+        return not self._stopped and any(
+            chain.connector.mandatory and not chain.started and chain.over is None for chain in self._chains
+        )
 
     def begin(self) -> None:
         for chain in self._chains:
@@ -124,10 +132,10 @@ class RecorderCarrier:
         self._listener.changed()
 
     def stop(self) -> None:
-        self._tell_all(StopWanted(reason="stopped"))
+        self._stop(StopWanted(reason="stopped"))
 
     def call_ended(self) -> None:
-        self._tell_all(StopWanted(reason="call-ended"))
+        self._stop(StopWanted(reason="call-ended"))
 
     def drop(self) -> None:
         self._dropped = True
@@ -166,6 +174,11 @@ class RecorderCarrier:
             told=lambda told: self._told(chain, told),
         )
 
+    def _stop(self, stop: StopWanted) -> None:
+        self._stopped = True
+        self._tell_all(stop)
+        self._listener.changed()
+
     def _tell_all(self, what: PauseWanted | ResumeWanted | StopWanted) -> None:
         for chain in self._chains:
             if chain.recording is not None and chain.over is None:
@@ -194,7 +207,7 @@ class RecorderCarrier:
     def _chain_over(self, chain: _Chain, over: Over) -> None:
         if self._dropped:
             return
-        if chain.connector.mandatory and over.reason in ("failed", "remote-closed"):
+        if chain.connector.mandatory and not self._stopped and over.reason in ("failed", "remote-closed"):
             self._listener.unrecorded()
         if all(other.over is not None for other in self._chains):
             self._listener.ended(self._end())
