@@ -45,6 +45,28 @@ def test_an_error_on_the_way_is_exit_1(tmp_path: Path) -> None:
     assert output.splitlines()[-1].endswith("→ Ended")
 
 
+def test_connectors_are_those_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.loads(Path(SEED).read_bytes())
+    asked = {"stream_transport_type": "siprec", "stream_connector": "srs", "stream_url": ""}
+    body["states"][1]["properties"] |= asked
+    flow, config = tmp_path / "flow.json", tmp_path / "server.toml"
+    flow.write_text(json.dumps(body))
+    monkeypatch.chdir(tmp_path)
+    code, output = invoke(str(flow), "--dry")
+    assert code == 0, output
+    assert output.count("note: no configuration") == 1
+    config.write_text('[[connectors]]\nname = "other"\nrecorders = ["sip:rec@127.0.0.1"]\n')
+    code, output = invoke(str(flow), "--dry", "--config", str(config))
+    assert code == 1
+    assert "error 31940" in output
+    assert "note:" not in output
+    config.rename("bridgetap.toml")
+    Path("bridgetap.toml").write_text('[[connectors]]\nname = "srs"\nrecorders = ["sip:rec@127.0.0.1"]\n')
+    code, output = invoke(str(flow), "--dry")
+    assert code == 0, output
+    assert "note:" not in output
+
+
 def test_an_invalid_flow_is_exit_1_with_its_problems(tmp_path: Path) -> None:
     path = tmp_path / "flow.json"
     path.write_text("{}")

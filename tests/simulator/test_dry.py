@@ -12,6 +12,8 @@ from bridgetap.flow.events import Event, HttpEnded
 from bridgetap.flow.properties import Properties
 from bridgetap.flow.widget import Ask, Done, Transition, Turn, Visit, WidgetType
 from bridgetap.simulator import DialAnswer, DryRun, HttpStub, KeyPress, Script, Transcript
+from bridgetap.siprec.recorder_uri import parse_recorder
+from bridgetap.streams import Connector, Connectors
 from bridgetap.widgets import WIDGETS
 
 SEED = Path(__file__).parents[2] / "examples/fork-stream.json"
@@ -108,6 +110,7 @@ def test_streams_keep_the_rules_of_a_call() -> None:
         fork("six", "seven", stream_action="stop"),
         fork("seven", "eight", stream_action="stop", stream_name="b"),
         fork("eight", None, stream_transport_type="siprec", stream_connector="rec"),
+        connectors=Connectors({}),
     )
     told = {(entry.widget, entry.kind): entry.code for entry in transcript.entries if entry.code}
     assert told == {
@@ -119,6 +122,53 @@ def test_streams_keep_the_rules_of_a_call() -> None:
     }
     assert not transcript.ok
     assert transcript.path[-1] == "Ended"  # and yet the flow went all its way
+
+
+def record(name: str, lead: str | None, **properties: object) -> dict[str, Any]:
+    return fork(name, lead, stream_url="", stream_transport_type="siprec", **properties)
+
+
+SRS = parse_recorder("sip:rec@srs.example", place="")
+CONNECTORS = Connectors(
+    {
+        "srs": Connector(name="srs", recorders=(SRS,)),
+        "plain": Connector(name="plain", recorders=(SRS,), parameters_as="metadata"),
+        "bad": Connector(name="bad", recorders=(), broken=("recorders[0]: no",)),
+    }
+)
+
+
+def test_a_stream_to_a_recorder_is_judged_as_on_a_live_call() -> None:
+    to_via = [{"key": "Via", "value": "x"}]
+    transcript = run(
+        record("one", "two", stream_connector="srs", stream_name="a"),
+        record("two", "three", stream_connector="sr5"),
+        record("three", "four", stream_connector="bad"),
+        record("four", "five", stream_connector="srs", stream_name="a"),
+        record("five", "six", stream_connector="srs", stream_parameters=to_via),
+        record("six", "seven", stream_connector="plain", stream_parameters=to_via),
+        fork("seven", "eight", stream_action="stop", stream_transport_type="siprec", stream_name="a"),
+        record("eight", None, stream_connector="srs", stream_name="a"),
+        connectors=CONNECTORS,
+    )
+    told = {entry.widget: (entry.kind, entry.code) for entry in transcript.entries if entry.code}
+    assert told == {
+        "two": ("error", 31940),
+        "three": ("error", 31942),
+        "four": ("warning", 20409),
+        "five": ("error", 32113),
+    }
+    (unknown,) = [entry.text for entry in transcript.entries if entry.code == 31940]
+    assert "bad, plain, srs" in unknown
+    assert all(entry.kind != "note" for entry in transcript.entries)
+
+
+def test_without_a_configuration_every_name_is_a_connector_and_that_is_said_once() -> None:
+    transcript = run(record("one", "two", stream_connector="srs"), record("two", None, stream_connector="other"))
+    assert transcript.ok
+    (note,) = [entry for entry in transcript.entries if entry.kind == "note"]
+    assert note.widget == "one"
+    assert "note: no configuration says which connectors there are" in str(note)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,14 @@ from rich.text import Text
 from bridgetap.errors import InvalidDefinition, InvalidInput
 from bridgetap.flow import Definition
 from bridgetap.simulator import DialAnswer, DryRun, HttpStub, KeyPress, Script, Transcript
+from bridgetap.streams import Connectors
 from bridgetap.widgets import WIDGETS
 
+from .config import ConfigOption, find_config, load_settings
+from .connectors import connectors_of
+
 FLOW_FAILED, WRONG_USE = 1, 2
-STYLES = {"step": "bold", "effect": "", "event": "cyan", "warning": "yellow", "error": "red"}
+STYLES = {"step": "bold", "effect": "", "event": "cyan", "note": "dim", "warning": "yellow", "error": "red"}
 T = TypeVar("T")
 
 
@@ -69,6 +73,7 @@ def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[
         http_stub: Annotated[
             Path | None, typer.Option(help="With --dry: answers to HTTP requests (JSON).", metavar="FILE")
         ] = None,
+        config: ConfigOption = None,
         allow_network: Annotated[
             bool,
             typer.Option("--allow-network", help="Streams go where the flow says, not to a built-in receiver."),
@@ -79,7 +84,9 @@ def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[
 
         With --dry nothing is played, sent or waited for: how long a sentence
         or a call takes is made up, and every run of the same command prints
-        the same. HTTP requests are answered from --http-stub.
+        the same. HTTP requests are answered from --http-stub. Where there is a
+        configuration, a stream may go to its [[connectors]] and to no other;
+        without one, any name is taken for a connector.
 
         \b
         Exit codes
@@ -97,7 +104,8 @@ def make_simulate(live: Callable[[LiveRequest], int] | None = None) -> Callable[
         )
         if dry:
             stub = _parsed(lambda: HttpStub.parse(_read(str(http_stub)).decode())) if http_stub else None
-            raise typer.Exit(_print(DryRun(definition, script, http=stub).run(), as_json=as_json))
+            dry_run = DryRun(definition, script, http=stub, connectors=_connectors(config))
+            raise typer.Exit(_print(dry_run.run(), as_json=as_json))
         if http_stub:
             raise typer.BadParameter("goes with --dry only", param_hint="--http-stub")
         if live is None:
@@ -127,6 +135,10 @@ def _definition(name: str) -> Definition:
         for problem in error.problems:
             typer.echo(f"{name}: {'warning' if problem.warning else 'error'}: {problem}", err=True)
         raise typer.Exit(FLOW_FAILED) from None
+
+
+def _connectors(config: Path | None) -> Connectors | None:
+    return None if find_config(config) is None else connectors_of(load_settings(config))
 
 
 def _read(name: str) -> bytes:

@@ -36,7 +36,9 @@ from bridgetap.flow.events import (
     StreamRefused,
     StreamStopped,
 )
-from bridgetap.ids import CallSid, ExecutionSid, FlowSid, StreamSid, make_sid
+from bridgetap.ids import CallSid, ExecutionSid, FlowSid, SiprecSid, StreamSid, make_sid
+from bridgetap.siprec import carry
+from bridgetap.streams.connectors import Connectors
 from bridgetap.streams.names import Names, StreamRequest
 
 from .describe import describe
@@ -49,16 +51,25 @@ PLAY_S = 5.0  # an audio file, whatever it holds
 HTTP_S = 0.2
 CHARACTERS_PER_SECOND = 15.0  # of speech
 MAX_TRACKS = 4
-CONNECTOR_UNKNOWN = 31940
+ANY_CONNECTOR = "no configuration says which connectors there are: every name is taken for one"
 
 
 class DryRun:
     """One simulated call through one definition."""
 
     def __init__(
-        self, definition: Definition, script: Script, *, http: HttpStub | None = None, options: Options | None = None
+        self,
+        definition: Definition,
+        script: Script,
+        *,
+        http: HttpStub | None = None,
+        options: Options | None = None,
+        connectors: Connectors | None = None,
     ) -> None:
+        """`connectors` are all there are; None: any name is one, and the transcript says so."""
         self._script, self._http = script, http or HttpStub()
+        self._connectors = connectors
+        self._any_told = False
         self._clock = VirtualClock()
         self._execution = Execution(
             definition,
@@ -193,22 +204,34 @@ class DryRun:
                 assert_never(answer.status)
 
     def _start_stream(self, effect: StartStream) -> Event:
-        if effect.transport == "siprec":
-            return StreamRefused(effect=effect.id, code=CONNECTOR_UNKNOWN, message=f"no connector {effect.connector!r}")
-        sid = StreamSid(_sid("MZ", next(self._sids)))
+        number = next(self._sids)
+        recorded = effect.transport == "siprec"
+        sid = SiprecSid(_sid("SR", number)) if recorded else StreamSid(_sid("MZ", number))
         request = StreamRequest(
             transport=effect.transport,
             name=effect.name,
             url=effect.url,
+            connector=effect.connector,
             tracks=effect.tracks,
             parameters=effect.parameters,
             options=effect.options,
         )
         try:
+            if recorded:
+                self._find_connector(request)
             named = self._names.claim(request, sid)
         except BridgetapError as error:
             return StreamRefused(effect=effect.id, code=error.code or 0, message=str(error))
         return StreamCreated(effect=effect.id, sid=sid, name=named.name)
+
+    def _find_connector(self, request: StreamRequest) -> None:
+        """`InvalidStream` where a live call would not begin with it."""
+        if self._connectors is not None:
+            for connector in self._connectors.chains(request.connector):
+                carry(request.parameters, as_=connector.parameters_as)
+        elif not self._any_told:
+            self._any_told = True
+            self._tell("note", ANY_CONNECTOR)
 
     def _stop_stream(self, effect: StopStream) -> Event:
         try:

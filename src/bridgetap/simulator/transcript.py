@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["step", "effect", "event", "warning", "error"]
+Kind: TypeAlias = Literal["step", "effect", "event", "note", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +18,9 @@ class Entry:
     code: int = 0
 
     def __str__(self) -> str:
-        note = f"{self.kind} {self.code}: " if self.code else f"{self.kind}: "
-        return f"{self.at_s:8.2f}  {self.widget:<24} {note if self.kind in ('warning', 'error') else ''}{self.text}"
+        mark = f"{self.kind} {self.code}: " if self.code else f"{self.kind}: "
+        marked = self.kind in ("note", "warning", "error")
+        return f"{self.at_s:8.2f}  {self.widget:<24} {mark if marked else ''}{self.text}"
 
     def to_json(self) -> dict[str, object]:
         code = {"code": self.code} if self.code else {}
