@@ -125,6 +125,7 @@ def test_a_recording_that_gets_no_second_port_is_over_at_once(tmp_path: Path) ->
         (track,) = recording.tracks
         assert track.stats is not None
         assert [command["status"] for command in desk.fake.sent("reject")] == [488]
+        assert recording.ended == "refused"
         await desk.stop()
 
     run_virtual(main())
@@ -138,6 +139,7 @@ def test_a_recorder_that_ends_says_goodbye_and_hears_its_legs_out(tmp_path: Path
         recording = desk.recorder.recordings[0]
         assert recording.done.is_set()
         assert [command.of for command in desk.fake.sent("hang_up")] == [1]
+        assert recording.ended == "closed", "whatever its own goodbye is answered"
         assert all(track.stats is not None for track in recording.tracks)
 
     run_virtual(main())

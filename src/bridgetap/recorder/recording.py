@@ -55,7 +55,7 @@ class Recording:
     tracks: list[Track] = field(default_factory=list)
     acknowledged: bool = False
     end: CallEnded | None = None
-    ended: str = "closed"  # its cause; `refused` where it never began, `closed` where the recorder went first
+    ended: str = ""  # the first cause; `refused` where it never began, `closed` where the recorder went first
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def find_fault(self, fault: str) -> None:

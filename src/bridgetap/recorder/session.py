@@ -92,6 +92,7 @@ class Session:
         """Say goodbye, unless they did, and hear the legs out."""
         if self.recording.end is None:
             self._core.sip.hang_up(self._dialog)
+        self.recording.ended = self.recording.ended or "closed"
         for track in self.recording.tracks:
             track.leg.close()
         try:
@@ -199,7 +200,7 @@ class Session:
         match event:
             case CallEnded():
                 self.recording.end = event
-                self.recording.ended = event.cause
+                self.recording.ended = self.recording.ended or event.cause
             case CallAcked():
                 self.recording.acknowledged = True
                 if event.body and not self._offering:
