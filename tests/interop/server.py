@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -36,14 +37,15 @@ class Server:
 
     def get(self, path: str) -> dict[str, Any]:
         """GET below the account, e.g. `Calls.json`."""
-        credentials = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http_port}/2010-04-01/Accounts/{ACCOUNT}/{path}",
-            headers={"Authorization": f"Basic {credentials}"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(self._request(path), timeout=5) as response:
             answer: dict[str, Any] = json.load(response)
             return answer
+
+    def post(self, path: str, **form: str) -> None:
+        """POST below the account."""
+        request = self._request(path)
+        request.data = urllib.parse.urlencode(form).encode()
+        urllib.request.urlopen(request, timeout=5).close()
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call the server knows, newest first."""
@@ -71,6 +73,13 @@ class Server:
         """The process's memory now."""
         status = Path(f"/proc/{self.program.process.pid}/status").read_text()
         return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+    def _request(self, path: str) -> urllib.request.Request:
+        credentials = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+        return urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/2010-04-01/Accounts/{ACCOUNT}/{path}",
+            headers={"Authorization": f"Basic {credentials}"},
+        )
 
     def ready(self) -> bool:
         try:

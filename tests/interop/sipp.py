@@ -54,7 +54,7 @@ class Party:
             *("-t", self.transport, "-s", service, "-d", str(self.stay_ms)),
             *("-m", str(self.calls), "-r", str(self.rate), "-l", str(self.calls)),
             *("-ci", "127.0.0.1", "-cp", str(free_port(socket.SOCK_DGRAM))),
-            *("-nostdin", "-timeout", "60", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err"),
+            *("-nostdin", "-timeout", "60", "-timeout_error", "-trace_stat", "-fd", "1", "-trace_err", "-trace_logs"),
             *(("-default_behaviors", "all,-abortunexp") if self.forgiving else ()),
             *(("-rtp_echo",) if self.echo else ()),
             *(("-lost", str(self.lost_percent)) if self.lost_percent else ()),
@@ -69,6 +69,11 @@ class Party:
         written = folder / f"{self.scenario}.xml"
         written.write_text(text)
         return written
+
+
+def said(folder: Path) -> list[str]:
+    """What a scenario has written to its log until now."""
+    return [line for file in sorted(folder.glob("*_logs.log")) for line in file.read_text().splitlines()]
 
 
 def answers(port: int) -> bool:
