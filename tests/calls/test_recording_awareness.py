@@ -123,6 +123,19 @@ def test_what_is_due_follows_what_was_heard() -> None:
     assert one.word == "off", "aware once, aware to the end"
 
 
+def test_the_answer_to_the_offer_in_a_response_is_not_that_to_our_request() -> None:
+    """Ours waits (glare) while theirs, without an offer, is answered with ours in the 200 and ended by the ACK."""
+    one = Indication(aware=True)
+    one.change("on")
+    one.offered()
+    one.change("paused")
+    one.offered(in_="response")
+    assert one.answered(taken=True, in_="response") is None
+    assert not one.is_due, "our request still waits"
+    assert one.answered(taken=True) is None
+    assert one.is_due, "what it heard last is `on`"
+
+
 # -- on a call --
 
 
@@ -315,6 +328,25 @@ def test_glare_harms_nothing(tmp_path: Path) -> None:
         media = room.leg(1).media
         assert media is not None
         assert media.direction == "sendrecv"
+
+    assert play(tmp_path, scenario) == []
+
+
+def test_an_answer_in_their_ack_is_not_taken_for_that_to_our_re_invite(tmp_path: Path) -> None:
+    """Ours waits in the core; theirs has no offer: what the ACK answers is the offer in our 200."""
+
+    async def scenario(room: Room) -> None:
+        await room.call(headers=AWARE)
+        await room.acks(1)
+        await room.take()
+        await room.pauses(paused=True)
+        answer = await room.reoffers(1, b"")
+        assert word(answer["body"]) == "paused"
+        await room.acks(1, sdp(version=2))
+        assert room.words(1) == ["on"], "that is still on its way"
+        await room.hears(1)
+        assert room.words(1) == ["on", "paused"], "or it would believe that it is recorded"
+        await room.hears(1)
 
     assert play(tmp_path, scenario) == []
 

@@ -2,11 +2,13 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from bridgetap.engine import Headers
 from bridgetap.sdp import RecordState
 
 RECORD_AWARE = "record-aware"
+OfferIn: TypeAlias = Literal["request", "response"]  # a request of ours; our 2xx to an INVITE without an offer
 
 
 def is_record_aware(headers: Headers) -> bool:
@@ -27,7 +29,9 @@ class Indication:
     state: RecordState | None = None  # as it is; None: nothing of this call was ever recorded
     _told: RecordState | None = None
     _refused: RecordState | None = None
-    _offered: deque[RecordState | None] = field(default_factory=deque)
+    _offered: dict[OfferIn, deque[RecordState | None]] = field(
+        default_factory=lambda: {"request": deque(), "response": deque()}
+    )
 
     @property
     def word(self) -> RecordState | None:
@@ -37,12 +41,12 @@ class Indication:
     @property
     def is_offered(self) -> bool:
         """An offer of ours is open."""
-        return bool(self._offered)
+        return any(self._offered.values())
 
     @property
     def is_due(self) -> bool:
         """It does not know, is not just being told something, and has not refused to hear this."""
-        return not self._offered and self.word not in (None, self._told, self._refused)
+        return not self.is_offered and self.word not in (None, self._told, self._refused)
 
     def learn(self, headers: Headers) -> None:
         """A message of the far end's."""
@@ -51,13 +55,13 @@ class Indication:
     def change(self, state: RecordState | None) -> None:
         self.state, self._refused = state, None
 
-    def offered(self) -> None:
+    def offered(self, in_: OfferIn = "request") -> None:
         """An offer goes out; `answered` follows."""
-        self._offered.append(self.word)
+        self._offered[in_].append(self.word)
 
-    def answered(self, *, taken: bool) -> RecordState | None:
-        """The oldest open offer was answered. What the far end now does not know, though it was to be told."""
-        said = self._offered.popleft() if self._offered else self._told
+    def answered(self, *, taken: bool, in_: OfferIn = "request") -> RecordState | None:
+        """The oldest open offer of those was answered. What the far end now does not know, though it was to be told."""
+        said = self._offered[in_].popleft() if self._offered[in_] else self._told
         if taken:
             self._told = said
         elif said != self._told:

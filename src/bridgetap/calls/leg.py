@@ -183,7 +183,7 @@ class Leg:
             if self.state is State.CALLING:
                 self._session.configure(agreed)
         else:
-            body = self._session.offer()
+            body = self._session.offer(in_="response")
             self._awaits_answer_in_ack = True
         self._core.sip.answer(self.dialog, body=body)
         self.state = advance(self.state, Step.ANSWER)
@@ -364,7 +364,7 @@ class Leg:
 
     def _acked(self, event: CallAcked) -> None:
         awaited, self._awaits_answer_in_ack = self._awaits_answer_in_ack, False
-        if awaited and (not event.body or not self._session.accept(event.body)):
+        if awaited and (not event.body or not self._session.accept(event.body, in_="response")):
             self._log.warning("leg.no_media", error="the ACK holds no usable answer to our offer")
             self.hang_up()
         self._tell_recording()
@@ -377,7 +377,7 @@ class Leg:
             return []
         if not offer:  # they ask for our offer; their answer comes with the ACK
             self._awaits_answer_in_ack = True
-            self._core.sip.respond(event.request, status=200, body=self._session.offer())
+            self._core.sip.respond(event.request, status=200, body=self._session.offer(in_="response"))
             return []
         before = self._session.theirs
         try:

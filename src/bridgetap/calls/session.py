@@ -9,7 +9,7 @@ from bridgetap.errors import InvalidSdp
 from bridgetap.ids import CallSid
 from bridgetap.sdp import AgreedMedia, Negotiation, Policy, RecordState, RecordWish, record_wish
 
-from .indication import Indication
+from .indication import Indication, OfferIn
 from .media_address import MediaAddress
 
 # Where a leg "sends" whose peer has named no place yet (c=0.0.0.0): nobody's addresses.
@@ -69,21 +69,21 @@ class Session:
     def is_agreed(self) -> bool:
         return self._negotiation.media is not None
 
-    def offer(self, direction: Direction | None = None) -> bytes:
+    def offer(self, direction: Direction | None = None, *, in_: OfferIn = "request") -> bytes:
         """An offer of ours; with `direction`, that is what we want from now on."""
         if direction is not None:
             self._wanted = direction
-        self.indication.offered()
+        self.indication.offered(in_)
         return self._negotiation.offer(direction=self._wanted, record=self.indication.word)
 
-    def accept(self, body: bytes) -> bool:
+    def accept(self, body: bytes, *, in_: OfferIn = "request") -> bool:
         """Take their answer to our offer; False where it cannot be used, and then nothing changes."""
         try:
             agreed = self._negotiation.accept(body)
         except InvalidSdp as error:
             self._log.warning("leg.answer_unusable", error=str(error))
             return False
-        self.indication.answered(taken=True)
+        self.indication.answered(taken=True, in_=in_)
         self.configure(agreed)
         return True
 
