@@ -18,6 +18,8 @@ exists (spec/twilio §3.6), else None.
 
 from dataclasses import dataclass
 
+BAD_URL = 11100  # Twilio: a URL that nobody can be asked by, whatever it is of
+
 
 class BridgetapError(Exception):
     """The root: catch it only at a task's root."""

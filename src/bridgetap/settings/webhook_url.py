@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
-from bridgetap.errors import InvalidInput
+from bridgetap.errors import BAD_URL, InvalidInput
 
-BAD_URL = 11100
 MAX_LENGTH = 4096
 _KEPT = "!$&'()*+,;=:@/?-._~%[]"  # RFC 3986 §3.3, §3.4; what else is no letter or digit gets percent-encoded
 

@@ -9,8 +9,6 @@ be told. No sockets, no SDP, no clock: events and the time come in, orders and f
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
-from bridgetap.errors import BridgetapError
-
 from .happenings import (
     Changed,
     Happening,
@@ -108,10 +106,6 @@ class Finished:
 
 
 State: TypeAlias = Asking | AtWork | Waiting | Leaving | Finished
-
-
-class IllegalHappening(BridgetapError):
-    """Something that cannot happen in that state: a bug of ours."""
 
 
 @dataclass(slots=True)

@@ -6,9 +6,7 @@ A document that came as a text has no URL: what is relative there leads nowhere 
 import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from bridgetap.errors import InvalidTwiml
-
-BAD_URL = 11100
+from bridgetap.errors import BAD_URL, InvalidTwiml
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _USER_INFORMATION = re.compile(r"//[^/?#]*@")

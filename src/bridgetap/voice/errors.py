@@ -14,8 +14,7 @@ class VoiceError(ProviderError):
         self.source, self.reason, self.code = source, reason, code
 
 
-# The codes a prompt can fail with.
-BAD_URL = 11100
+# The codes a prompt can fail with, beside `BAD_URL`.
 RETRIEVAL_FAILED = 11200
 CONNECTION_REFUSED = 11202
 TIMED_OUT = 11203

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from bridgetap.errors import BAD_URL
+
 from .errors import (
     BAD_CONTENT_TYPE,
     BAD_HOST,
-    BAD_URL,
     CONNECTION_FAILED,
     CONNECTION_REFUSED,
     EMPTY_BODY,

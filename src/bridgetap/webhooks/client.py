@@ -16,12 +16,12 @@ from urllib.parse import urlencode, urljoin
 
 import httpx
 
-from bridgetap.errors import ConfigurationError, InvalidInput
+from bridgetap.errors import BAD_URL, ConfigurationError, InvalidInput
 from bridgetap.settings import WebhookUrl
 from bridgetap.signing import HEADER
 
 from .causes import cause_of
-from .errors import BAD_URL, PROTOCOL_VIOLATION, TIMED_OUT, TOO_MANY_REDIRECTS, WebhookFailed
+from .errors import PROTOCOL_VIOLATION, TIMED_OUT, TOO_MANY_REDIRECTS, WebhookFailed
 
 Method: TypeAlias = Literal["GET", "POST"]
 Sign: TypeAlias = Callable[[str, Iterable[tuple[str, str]]], str]  # URL and form → X-Twilio-Signature

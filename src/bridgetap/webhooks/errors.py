@@ -2,7 +2,6 @@
 
 from bridgetap.errors import ProviderError
 
-BAD_URL = 11100
 CONNECT_TIMED_OUT = 11201
 CONNECTION_REFUSED = 11202
 TIMED_OUT = 11203

@@ -12,12 +12,12 @@ from typing import Protocol, TypeAlias
 import structlog
 
 from bridgetap.clock import Clock
-from bridgetap.errors import InvalidInput
+from bridgetap.errors import BAD_URL, InvalidInput
 from bridgetap.store import CallbackRecord, StoreError
 
 from .callback import Callback, CallbackRows
 from .client import WebhookAnswer, WebhookClient, WebhookRequest
-from .errors import BAD_URL, PROTOCOL_VIOLATION, TOO_MANY_REDIRECTS, WebhookFailed
+from .errors import PROTOCOL_VIOLATION, TOO_MANY_REDIRECTS, WebhookFailed
 from .ports import Notifier
 from .schedule import Item, Limits, Outcome, Schedule
 from .seal import Unreadable
