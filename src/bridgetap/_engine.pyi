@@ -40,6 +40,7 @@ __all__ = [
     "RecordEnded",
     "RegisterReceived",
     "ReofferAnswered",
+    "ReofferOvertaken",
     "ReofferReceived",
     "RequestReceived",
     "Response",
@@ -198,7 +199,8 @@ class Sip:
         self, dialog: int, *, method: Literal["INVITE", "UPDATE"] = "INVITE", body: bytes = ..., headers: _Headers = ...
     ) -> None:
         """Send a re-INVITE or UPDATE with an SDP offer; `ReofferAnswered` follows. 491 is retried
-        inside (RFC 3261 §14.1). Waits its turn while another offer is open."""
+        inside (RFC 3261 §14.1). Waits its turn while another offer is open; if a 2xx of ours to an
+        offer of theirs goes out meanwhile, it is dropped: `ReofferOvertaken`."""
 
     def request(
         self,
@@ -333,6 +335,13 @@ class ReofferAnswered:
     status: int
     reason: str
     body: bytes
+
+@final
+class ReofferOvertaken:
+    """A `Sip.reoffer` that waited is dropped unsent: a description of ours has gone out since it was
+    written, so its `o=` version would be older than that (RFC 3264 §8). One for each."""
+
+    dialog: int
 
 @final
 class RegisterReceived:
@@ -742,6 +751,7 @@ _SipEvent: TypeAlias = (
     | CallEnded
     | ReofferReceived
     | ReofferAnswered
+    | ReofferOvertaken
     | RegisterReceived
     | RequestReceived
     | Response

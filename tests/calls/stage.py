@@ -34,6 +34,7 @@ from bridgetap.engine import (
     IncomingCall,
     RegisterReceived,
     ReofferAnswered,
+    ReofferOvertaken,
     ReofferReceived,
     RequestId,
     RequestReceived,
@@ -388,6 +389,11 @@ class Stage:
 
     async def answers_reoffer(self, dialog: int, status: int = 200, body: bytes = b"") -> None:
         self.fake.push(ReofferAnswered(dialog=DialogId(dialog), status=status, reason="", body=body))
+        await self.settle()
+
+    async def overtaken(self, dialog: int) -> None:
+        """The core drops what waits of ours: our answer to theirs has gone out since it was written."""
+        self.fake.push(ReofferOvertaken(dialog=DialogId(dialog)))
         await self.settle()
 
     async def requests(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridgetap.engine import CallAcked, ReofferAnswered, ReofferReceived
+from bridgetap.engine import CallAcked, ReofferAnswered, ReofferOvertaken, ReofferReceived
 from bridgetap.sdp import parse
 from tests.interop.tones import CALLEE_HZ, CALLER_HZ
 
@@ -41,6 +41,21 @@ async def told(call: LiveCall) -> str | None:
     received = await call.reoffered()
     await call.answer_reoffer(received)
     return word(received)
+
+
+def version(body: bytes) -> int:
+    """Of a description of ours."""
+    origin = parse(body).origin
+    assert origin is not None
+    return int(origin.version)
+
+
+def answered(call: LiveCall) -> list[ReofferAnswered]:
+    return [event for event in call.events if isinstance(event, ReofferAnswered)]
+
+
+def overtaken(call: LiveCall) -> bool:
+    return any(isinstance(event, ReofferOvertaken) for event in call.events)
 
 
 def unbothered(call: LiveCall) -> bool:
@@ -104,8 +119,32 @@ async def test_a_phone_that_refuses_to_hear_it_talks_on(tmp_path: Path, status: 
         await room.stage.over()
 
 
+async def test_what_we_describe_after_glare_is_newer_than_what_we_described_before(tmp_path: Path) -> None:
+    """RFC 3264 §8: ours waits after a 491 (who made the Call-ID, for 2 s), theirs is answered first; each version of
+    ours is above the one before."""
+    async with studio(tmp_path, widget) as room:
+        caller, callee = await talk(room, callee=AWARE)
+        ours = await callee.reoffered()
+        seen = [version(ours.body)]
+        callee._core.sip.respond(ours.request, status=491)
+        await callee.reoffer()
+        seen.append(version(answered(callee)[-1].body))
+        await pause(room, paused=True)
+        later = await callee.reoffered()
+        await callee.answer_reoffer(later)
+        seen.append(version(later.body))
+        await callee.reoffer()
+        seen.append(version(answered(callee)[-1].body))
+        assert seen == sorted(set(seen)), seen
+        assert word(later) == "paused", "what the answer has said is not said again"
+        await unhurt(caller, callee)
+        caller.hang_up()
+        await room.stage.over()
+
+
 async def test_glare_ends_with_both_re_invites_done(tmp_path: Path) -> None:
-    """The phone re-INVITEs when it hears ours: each refuses the other's with 491, and both come again."""
+    """The phone re-INVITEs when it hears ours: each refuses the other's with 491. Whichever comes again first is
+    answered; the phone's, where that overtook it, is written anew."""
     async with studio(tmp_path, widget) as room:
         caller, callee = await talk(room, caller=AWARE)
         await caller.hear(ReofferReceived)
@@ -113,20 +152,18 @@ async def test_glare_ends_with_both_re_invites_done(tmp_path: Path) -> None:
         ours = await caller.reoffered()
         assert word(ours) == "on"
         caller._core.sip.respond(ours.request, status=491)
-        answered: list[ReofferAnswered] = []
-
-        def done() -> bool:
-            answered[:] = [event for event in caller.events if isinstance(event, ReofferAnswered)]
-            return bool(answered)
 
         async def answer_whatever_comes() -> None:
             while True:
                 await caller.answer_reoffer()
 
         answering = asyncio.ensure_future(answer_whatever_comes())
-        await until(done, "the phone's own re-INVITE went through")
-        assert answered[0].status == 200
+        await until(lambda: answered(caller) != [] or overtaken(caller), "one of the two went through")
         await asyncio.wait([answering], timeout=3)
+        if overtaken(caller):
+            await caller.reoffer()
+        (own,) = answered(caller)
+        assert own.status == 200
         answering.cancel()
         await caller.hears_a_tone()
         await callee.hears_a_tone()

@@ -311,7 +311,7 @@ def test_a_refusal_harms_nothing_and_is_in_the_log(tmp_path: Path, status: int) 
 
 
 def test_glare_harms_nothing(tmp_path: Path) -> None:
-    """The core waits with ours; theirs is answered meanwhile, then ours goes through."""
+    """The core waits with ours; our answer to theirs says the word, and overtakes it."""
 
     async def scenario(room: Room) -> None:
         await room.call(headers=AWARE)
@@ -319,15 +319,31 @@ def test_glare_harms_nothing(tmp_path: Path) -> None:
         await room.take()
         answer = await room.reoffers(1, sdp(direction="sendonly", version=2))
         assert word(answer["body"]) == "on"
-        await room.answers_reoffer(1, 200, sdp(direction="sendonly", version=2))
+        await room.overtaken(1)
         media = room.leg(1).media
         assert media is not None
         assert media.direction == "recvonly"
-        assert room.words(1) == ["on"]
+        assert room.words(1) == ["on"], "it has heard that"
         await room.reoffers(1, sdp(version=3))
         media = room.leg(1).media
         assert media is not None
         assert media.direction == "sendrecv"
+
+    assert play(tmp_path, scenario) == []
+
+
+def test_what_has_changed_since_it_was_overtaken_is_told(tmp_path: Path) -> None:
+    async def scenario(room: Room) -> None:
+        await room.call(headers=AWARE)
+        await room.acks(1)
+        await room.take()
+        answer = await room.reoffers(1, sdp(version=2))
+        assert word(answer["body"]) == "on"
+        await room.pauses(paused=True)
+        assert room.words(1) == ["on"]
+        await room.overtaken(1)
+        assert room.words(1) == ["on", "paused"]
+        await room.hears(1)
 
     assert play(tmp_path, scenario) == []
 

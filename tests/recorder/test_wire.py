@@ -296,6 +296,25 @@ async def test_two_that_ask_at_once_ask_again_one_after_the_other() -> None:
         await running.stop()
 
 
+async def test_what_waits_while_the_recorder_asks_itself_is_written_anew() -> None:
+    """22, 55: our answer to the recorder's own re-INVITE comes between: what follows is newer than that, and says it
+    all the same."""
+    async with wire() as there, speaking() as caller:
+        running, _ = await begun(caller, there)
+        running.recording.tell(Changed(call=HELD))
+        first = await there.request("INVITE")
+        there.answer(first, "491 Request Pending")
+        answer = await there.phone.reinvite(there.sdp())
+        second = await there.request("INVITE")
+        there.answer(second)
+        versions = [int(one[1]) for m in (first, answer, second) if (one := re.search(r"o=\S+ \d+ (\d+)", m.body))]
+        assert versions == sorted(set(versions)), versions
+        assert len(versions) == 3
+        assert second.body.partition("<datamode>")[2][:7] == "partial"
+        assert second.body.count("<send>") == first.body.count("<send>"), "the hold is told"
+        await running.stop()
+
+
 # -- TLS --
 
 

@@ -20,6 +20,7 @@ from bridgetap.siprec.happenings import (
     StopWanted,
     Taken,
     TellAnswered,
+    TellOvertaken,
 )
 from bridgetap.siprec.orders import Ask, Flow, HangUp, Hold, Offer, Order, Over, PassedOver, Started, Tell
 from bridgetap.siprec.session import MOST_RETRIES, RecordingSession
@@ -202,6 +203,17 @@ def test_a_recorder_that_will_not_resume_is_lost() -> None:
     assert kinds(orders) == [HangUp, PassedOver, Ask]
 
 
+def test_a_change_that_the_recorders_own_re_invite_overtook_is_told_anew() -> None:
+    made = recording()
+    orders = after(made, Changed(call=HELD), Changed(call=CALL), TellOvertaken())
+    assert kinds(orders) == [Tell, Flow], "it never knew of the hold"
+    orders = after(made, SnapshotWanted(), TellOvertaken(), Changed(call=HELD))
+    assert orders[-1] == Tell(document=snapshot(CALL), paused=False), "still everything"
+    after(made, TellAnswered(status=200), TellAnswered(status=200))
+    assert after(made, PauseWanted(), TellOvertaken())[-1] == Tell(document=snapshot(HELD), paused=True)
+    assert after(made, ResumeWanted(), TellOvertaken()) == [Flow()], "it never knew of the pause"
+
+
 @pytest.mark.parametrize("status", [408, 481])
 def test_a_change_that_finds_nobody_moves_the_recording(status: int) -> None:
     """60."""
@@ -303,6 +315,7 @@ HAPPENINGS = st.sampled_from(
         TellAnswered(status=200),
         TellAnswered(status=488),
         TellAnswered(status=481),
+        TellOvertaken(),
         None,  # nothing happens until the next timeout
     ]
 )
@@ -316,7 +329,7 @@ def test_whatever_happens_in_any_order(happenings: list[Happening | None], step:
     orders: list[Order] = made.outputs()
     telling = knows = over = False
     for n, happening in enumerate([*happenings, StopWanted(), None]):
-        if isinstance(happening, TellAnswered):
+        if isinstance(happening, TellAnswered | TellOvertaken):
             telling = False
         if happening is None:
             now = max(n * step, made.next_timeout() or 0.0)
@@ -345,7 +358,8 @@ def test_whatever_happens_in_any_order(happenings: list[Happening | None], step:
 
 
 @pytest.mark.parametrize(
-    "last", [TellAnswered(status=200), TellAnswered(status=500), Lost(reason="gone"), SaidGoodbye(), None]
+    "last",
+    [TellAnswered(status=200), TellAnswered(status=500), TellOvertaken(), Lost(reason="gone"), SaidGoodbye(), None],
 )
 def test_a_goodbye_waits_a_moment_for_the_answer_to_the_last_change(last: Happening | None) -> None:
     """59: audio stops at once; what the recorder was told last is not cut off by the BYE."""

@@ -40,7 +40,8 @@ mod _engine {
     #[pymodule_export]
     use crate::sip::events::{
         CallAcked, CallAnswered, CallEnded, CallProgress, FlowClosed, IncomingCall,
-        RegisterReceived, ReofferAnswered, ReofferReceived, RequestReceived, Response, SipNotice,
+        RegisterReceived, ReofferAnswered, ReofferOvertaken, ReofferReceived, RequestReceived,
+        Response, SipNotice,
     };
 
     /// Log lines of the core go to standard error from now on.

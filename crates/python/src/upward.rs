@@ -62,6 +62,7 @@ fn sip_source(event: &SipEvent) -> Source {
         | SipEvent::CallEnded { dialog, .. }
         | SipEvent::ReofferReceived { dialog, .. }
         | SipEvent::ReofferAnswered { dialog, .. }
+        | SipEvent::ReofferOvertaken { dialog }
         | SipEvent::RequestReceived { dialog, .. } => (DIALOG, dialog.0),
         SipEvent::RegisterReceived(register) => (REQUEST, register.request.0),
         SipEvent::Response { request, .. } => (REQUEST, request.0),
@@ -94,6 +95,7 @@ fn sip_place(event: &SipEvent) -> Place {
         | SipEvent::CallAcked { .. }
         | SipEvent::ReofferReceived { .. }
         | SipEvent::ReofferAnswered { .. }
+        | SipEvent::ReofferOvertaken { .. }
         | SipEvent::RegisterReceived(_) => Place::Kept,
     }
 }

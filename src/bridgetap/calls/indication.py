@@ -69,6 +69,11 @@ class Indication:
             return said
         return None
 
+    def overtaken(self) -> None:
+        """The oldest open request of ours is dropped: an answer of ours that went out meanwhile has said it all."""
+        if self._offered["request"]:
+            self._offered["request"].popleft()
+
     def said(self) -> None:
         """An answer of ours goes out."""
         self._told = self.word

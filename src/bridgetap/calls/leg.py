@@ -28,13 +28,14 @@ from bridgetap.engine import (
     PlayId,
     RecordEnded,
     ReofferAnswered,
+    ReofferOvertaken,
     ReofferReceived,
     RequestReceived,
     RtpTimedOut,
 )
 from bridgetap.errors import InvalidInput, InvalidSdp
 from bridgetap.ids import CallSid
-from bridgetap.sdp import AgreedMedia, RecordState, RecordWish
+from bridgetap.sdp import RecordState, RecordWish
 
 from .bodies import content_type, session_description
 from .info_digits import answer_in_dialog, send_keys
@@ -76,8 +77,6 @@ class Leg:
         self._sink = sink
         self._referrals = 0
         self._refer_event = "refer"
-        self._offer = b""  # the INVITE's
-        self._prepared: tuple[bytes, AgreedMedia] | None = None  # our answer to it
         self._awaits_answer_in_ack = False
         self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
@@ -91,15 +90,13 @@ class Leg:
         there is no port: nothing is left behind then."""
         session = Session(core=core, parts=parts)
         session.indication.learn(call.headers)
-        offer = session_description(call.content_type, call.body)
-        try:
-            prepared = session.prepare_answer(offer) if offer else None
-        except InvalidSdp:
-            session.close()
-            raise
-        leg = cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
-        leg._offer, leg._prepared = offer, prepared
-        return leg
+        if offer := session_description(call.content_type, call.body):
+            try:
+                session.take_first_offer(offer)
+            except InvalidSdp:
+                session.close()
+                raise
+        return cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
 
     @classmethod
     def outgoing(
@@ -166,7 +163,7 @@ class Leg:
         An INVITE without an offer names no place to send to: it only rings."""
         if self.state is not State.CALLING or self._leaving:
             return
-        if (prepared := self._our_answer()) is None:
+        if (prepared := self._session.first_answer(said=False)) is None:
             self.ring()
             return
         body, agreed = prepared
@@ -178,7 +175,7 @@ class Leg:
         """200 to the caller. Once answered, refused or ended, nothing happens."""
         if not self.is_unanswered:
             return
-        if (prepared := self._our_answer()) is not None:
+        if (prepared := self._session.first_answer(said=self.state is State.EARLY)) is not None:
             body, agreed = prepared
             if self.state is State.CALLING:
                 self._session.configure(agreed)
@@ -187,12 +184,6 @@ class Leg:
             self._awaits_answer_in_ack = True
         self._core.sip.answer(self.dialog, body=body)
         self.state = advance(self.state, Step.ANSWER)
-
-    def _our_answer(self) -> tuple[bytes, AgreedMedia] | None:
-        """The same body in the 183 and the 200 (RFC 6337 §3.1.1); made anew where recording began before either."""
-        if self._prepared is not None and self.state is State.CALLING and self._session.indication.is_due:
-            self._prepared = self._session.prepare_answer(self._offer)
-        return self._prepared
 
     def reject(self, status: int, reason: str = "", headers: Headers | None = None) -> None:
         """Refuse an INVITE; `Ended` follows."""
@@ -291,6 +282,10 @@ class Leg:
                 return self._reoffer_received(event)
             case ReofferAnswered():
                 return self._reoffer_answered(event)
+            case ReofferOvertaken():
+                self._session.overtaken()
+                self._tell_recording()
+                return []
             case RequestReceived(method="REFER") if self.is_up:
                 return self._referred(event)
             case RequestReceived():

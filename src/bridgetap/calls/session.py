@@ -46,6 +46,8 @@ class Session:
             session_id=parts.session_id,
             policy=parts.policy,
         )
+        self._first_offer = b""  # their INVITE's
+        self._first_answer: tuple[bytes, AgreedMedia] | None = None
         self._wanted: Direction = "sendrecv"  # what we do if they let us
         self._theirs: Direction = "sendrecv"
         self._log = structlog.get_logger(__name__).bind(call_sid=parts.sid)
@@ -90,9 +92,28 @@ class Session:
     def abandon_offer(self) -> RecordState | None:
         """They refused our offer: what was agreed before goes on. What it would have told them of a recording."""
         untold = self.indication.answered(taken=False)
+        self._forget_offer()
+        return untold
+
+    def overtaken(self) -> None:
+        """Our offer never went out: an answer of ours did meanwhile, with the same direction and word."""
+        self.indication.overtaken()
+        self._forget_offer()
+
+    def _forget_offer(self) -> None:
         if not self.indication.is_offered:  # else another one is on its way already
             self._negotiation.abandon_offer()
-        return untold
+
+    def take_first_offer(self, body: bytes) -> None:
+        """Their INVITE's. `InvalidSdp` where it cannot be answered."""
+        self._first_offer, self._first_answer = body, self.prepare_answer(body)
+
+    def first_answer(self, *, said: bool) -> tuple[bytes, AgreedMedia] | None:
+        """Our answer to that, None where there was none. Once it was `said`, in a 183, the 200 holds the same
+        (RFC 6337 §3.1.1); before, it is made anew where a recording has begun."""
+        if self._first_answer is not None and not said and self.indication.is_due:
+            self._first_answer = self.prepare_answer(self._first_offer)
+        return self._first_answer
 
     def prepare_answer(self, body: bytes) -> tuple[bytes, AgreedMedia]:
         """Our answer to their offer, not in force yet; `InvalidSdp` where it cannot be answered."""

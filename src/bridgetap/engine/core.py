@@ -136,6 +136,7 @@ class Core:
                 | ev.CallAcked()
                 | ev.ReofferReceived()
                 | ev.ReofferAnswered()
+                | ev.ReofferOvertaken()
                 | ev.RequestReceived()
             ):
                 self._give(self._dialogs.get(event.dialog), event)

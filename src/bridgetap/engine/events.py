@@ -123,6 +123,13 @@ class ReofferAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReofferOvertaken:
+    """Our re-INVITE or UPDATE waited, and a description of ours went out in an answer meanwhile: it is dropped."""
+
+    dialog: DialogId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterReceived:
     """An authenticated REGISTER."""
 
@@ -337,7 +344,14 @@ class RecordEnded:
 
 
 DialogEvent: TypeAlias = (
-    CallProgress | CallAnswered | CallAcked | CallEnded | ReofferReceived | ReofferAnswered | RequestReceived
+    CallProgress
+    | CallAnswered
+    | CallAcked
+    | CallEnded
+    | ReofferReceived
+    | ReofferAnswered
+    | ReofferOvertaken
+    | RequestReceived
 )
 LegEvent: TypeAlias = DtmfPressed | PlayEnded | RtpTimedOut | LegClosed | RecordEnded
 ForkEvent: TypeAlias = ForkOpened | ForkReconnecting | ForkResumed | ForkLagging | ForkWarned | ForkEnded
@@ -354,6 +368,7 @@ CLASSES: dict[str, Any] = {
         CallEnded,
         ReofferReceived,
         ReofferAnswered,
+        ReofferOvertaken,
         RegisterReceived,
         RequestReceived,
         Response,

@@ -27,6 +27,7 @@ from bridgetap.engine import (
     PromptId,
     RecordEnded,
     ReofferAnswered,
+    ReofferOvertaken,
     ReofferReceived,
     RequestReceived,
     RtpTimedOut,
@@ -246,7 +247,7 @@ class PhoneCall:
                     play.set()
             case ReofferReceived():
                 self._answer_reoffer(event)
-            case ReofferAnswered() | RtpTimedOut() | RecordEnded():
+            case ReofferAnswered() | ReofferOvertaken() | RtpTimedOut() | RecordEnded():
                 pass  # a phone asks for nothing of the kind, and a file that fails is heard in the report
             case RequestReceived():
                 self._core.sip.respond(event.request, status=200 if event.method == "INFO" else 405)

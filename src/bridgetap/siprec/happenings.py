@@ -75,6 +75,11 @@ class TellAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellOvertaken:
+    """A `Tell` was dropped before it went out: the recorder's own re-INVITE came first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopWanted:
     """No further audio."""
 
@@ -92,5 +97,6 @@ Happening: TypeAlias = (
     | SnapshotWanted
     | OfferWanted
     | TellAnswered
+    | TellOvertaken
     | StopWanted
 )

@@ -19,7 +19,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
-    """re-INVITE with every line and `document`. Answered by `TellAnswered`; one at a time."""
+    """re-INVITE with every line and `document`. Answered by `TellAnswered` or `TellOvertaken`; one at a time."""
 
     document: Recording
     paused: bool

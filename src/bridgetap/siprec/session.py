@@ -22,6 +22,7 @@ from .happenings import (
     StopWanted,
     Taken,
     TellAnswered,
+    TellOvertaken,
 )
 from .metadata import Recording
 from .orders import (
@@ -66,6 +67,7 @@ class Telling:
 
     call: RecordedCall
     paused: bool
+    everything: bool
 
 
 @dataclass(slots=True)
@@ -176,7 +178,7 @@ class RecordingSession:
                 pass
             case StopWanted():
                 self._stop(Over(reason=happening.reason), now)
-            case Lost() | SaidGoodbye() | TellAnswered() if isinstance(self.state, Leaving):
+            case Lost() | SaidGoodbye() | TellAnswered() | TellOvertaken() if isinstance(self.state, Leaving):
                 self._hang_up(self.state.over)
             case Lost():
                 self._lost(happening.reason, now, code=happening.code)
@@ -184,9 +186,9 @@ class RecordingSession:
                 self._goodbye(happening, now)
             case Taken() | Refused() if isinstance(self.state, Asking):
                 self._answered(self.state, happening, now)
-            case SnapshotWanted() | OfferWanted() | TellAnswered() if isinstance(self.state, AtWork):
+            case SnapshotWanted() | OfferWanted() | TellAnswered() | TellOvertaken() if isinstance(self.state, AtWork):
                 self._at_work(self.state, happening, now)
-            case Taken() | Refused() | SnapshotWanted() | OfferWanted() | TellAnswered():
+            case Taken() | Refused() | SnapshotWanted() | OfferWanted() | TellAnswered() | TellOvertaken():
                 pass  # of a dialog that was given up meanwhile
             case _:
                 assert_never(happening)
@@ -264,7 +266,9 @@ class RecordingSession:
 
     # -- at work --
 
-    def _at_work(self, state: AtWork, happening: SnapshotWanted | OfferWanted | TellAnswered, now: float) -> None:
+    def _at_work(
+        self, state: AtWork, happening: SnapshotWanted | OfferWanted | TellAnswered | TellOvertaken, now: float
+    ) -> None:
         match happening:
             case SnapshotWanted():
                 state.everything_wanted = True
@@ -279,6 +283,8 @@ class RecordingSession:
                     self._flow(state)
             case TellAnswered():
                 self._told(state, happening.status, now)
+            case TellOvertaken():
+                self._overtaken(state)
             case _:
                 assert_never(happening)
 
@@ -295,6 +301,14 @@ class RecordingSession:
         state.told, state.paused_told, state.refusals = telling.call, telling.paused, 0
         self._flow(state)
         self._tell()
+
+    def _overtaken(self, state: AtWork) -> None:
+        """It knows nothing of it: said again, as the call is now."""
+        telling, state.telling = state.telling, None
+        if telling is not None:
+            state.everything_wanted = state.everything_wanted or telling.everything
+            self._flow(state)
+            self._tell()
 
     def _refused(self, state: AtWork, status: int, now: float) -> None:
         """Whatever it kept of what it was told: the next document says all. Where that does not help, it
@@ -338,7 +352,8 @@ class RecordingSession:
             document = changes(state.told, self.call)
         if document is None and state.paused_told == self._paused:
             return
-        state.telling, state.everything_wanted, state.retry_at = Telling(self.call, self._paused), False, None
+        state.telling = Telling(self.call, self._paused, state.everything_wanted)
+        state.everything_wanted, state.retry_at = False, None
         self._out.append(Tell(document=document or snapshot(self.call), paused=self._paused))
 
     def _stop(self, over: Over, now: float) -> None:

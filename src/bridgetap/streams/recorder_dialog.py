@@ -11,6 +11,7 @@ from bridgetap.engine import (
     DialogEvent,
     DialogId,
     ReofferAnswered,
+    ReofferOvertaken,
     ReofferReceived,
     RequestId,
     RequestReceived,
@@ -89,6 +90,8 @@ class RecorderDialog:
                 if 200 <= event.status < 300:
                     self._accept(event.body)
                 return happenings.TellAnswered(status=event.status)
+            case ReofferOvertaken():
+                return happenings.TellOvertaken()
             case ReofferReceived():
                 return self._reoffered(event)
             case CallAcked():

@@ -62,6 +62,7 @@ event!(CallEnded {
 });
 event!(ReofferReceived { dialog: u64, request: u64, method: &'static str, headers: HeaderList, body: Py<PyBytes> });
 event!(ReofferAnswered { dialog: u64, status: u16, reason: String, body: Py<PyBytes> });
+event!(ReofferOvertaken { dialog: u64 });
 event!(RegisterReceived {
     request: u64,
     user: String,
@@ -234,6 +235,9 @@ pub(crate) fn convert(py: Python<'_>, event: SipEvent) -> PyResult<Bound<'_, PyA
             },
         )?
         .into_any(),
+        SipEvent::ReofferOvertaken { dialog } => {
+            Bound::new(py, ReofferOvertaken { dialog: dialog.0 })?.into_any()
+        }
         SipEvent::RegisterReceived(register) => {
             let register = RegisterReceived {
                 request: register.request.0,

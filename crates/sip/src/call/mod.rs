@@ -302,10 +302,7 @@ impl Call {
 
     /// Remember the session description that is going out: a refresh may have to say it again.
     fn remember_sdp(&mut self, headers: &HeaderList, content_type: &str, body: &[u8]) {
-        let own = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
-        let sdp = sdp_of(own.map_or(content_type, |(_, value)| value), body);
+        let sdp = sdp_sent(headers, content_type, body);
         if !sdp.is_empty() {
             self.sdp = sdp;
         }
@@ -324,6 +321,14 @@ impl Call {
             },
         );
     }
+}
+
+/// The session description in a body of ours; a Content-Type among `headers` goes before.
+fn sdp_sent(headers: &HeaderList, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let own = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
+    sdp_of(own.map_or(content_type, |(_, value)| value), body)
 }
 
 /// What `CallEnded` says beside its cause.

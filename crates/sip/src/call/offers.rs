@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::answers::credentials_of;
 use super::session;
 use super::up::Owed;
-use super::{Call, Ending, Phase};
+use super::{Call, Ending, Phase, sdp_sent};
 use crate::message::Response;
 use crate::method::Method;
 use crate::stack::{Core, JourneyId, Owner, compose};
@@ -86,14 +86,9 @@ impl Call {
         } else {
             ReofferMethod::Invite
         };
-        let body = if self.allows_update {
-            Vec::new()
-        } else {
-            self.sdp.clone()
-        };
         let reoffer = Reoffer {
             refresh: true,
-            ..Reoffer::new(method, body, HeaderList::new())
+            ..Reoffer::new(method, Vec::new(), HeaderList::new())
         };
         self.offers.queue.push_front(reoffer);
         self.next_offer(now, core);
@@ -109,7 +104,7 @@ impl Call {
         if busy || up.unacked.is_some() || up.owed.is_some() {
             return;
         }
-        let Some(reoffer) = self.offers.queue.pop_front() else {
+        let Some(mut reoffer) = self.offers.queue.pop_front() else {
             return;
         };
         self.contact.describe(&reoffer.headers);
@@ -117,6 +112,9 @@ impl Call {
             ReofferMethod::Update if self.allows_update => Method::Update,
             _ => Method::Invite,
         };
+        if reoffer.refresh && method == Method::Invite {
+            reoffer.body.clone_from(&self.sdp); // as it is when it goes out
+        }
         let mut request = up.dialog.request(method.clone());
         let headers = &mut request.headers;
         headers.push("Contact", "");
@@ -134,6 +132,19 @@ impl Call {
             reoffer,
             journey,
             method,
+        });
+    }
+
+    /// A description of ours has gone out in an answer. Those that still wait were written before it
+    /// and would come after it with an older version (RFC 3264 §8): Python writes new ones.
+    pub(super) fn overtake_offers(&mut self, core: &mut Core) {
+        self.offers.queue.retain(|reoffer| {
+            let overtaken =
+                !reoffer.refresh && !sdp_sent(&reoffer.headers, "", &reoffer.body).is_empty();
+            if overtaken {
+                core.emit(SipEvent::ReofferOvertaken { dialog: self.id });
+            }
+            !overtaken
         });
     }
 
@@ -166,7 +177,7 @@ impl Call {
             self.acknowledge_again(core, &tag, cseq);
             return;
         }
-        let Some(mut ours) = self.offers.ours.take() else {
+        let Some(ours) = self.offers.ours.take() else {
             return;
         };
         match response.status {
@@ -213,7 +224,6 @@ impl Call {
             }
             405 | 501 if ours.reoffer.refresh && ours.method == Method::Update => {
                 self.allows_update = false;
-                ours.reoffer.body.clone_from(&self.sdp);
                 self.again(ours.reoffer, None);
             }
             // §12.2.1.2: the dialog is gone over there.

@@ -7,7 +7,7 @@ use super::resend::Resend;
 use super::session;
 use super::uas::session_headers;
 use super::up::Unacked;
-use super::{Call, Phase};
+use super::{Call, Phase, sdp_sent};
 use crate::headers::Headers;
 use crate::method::Method;
 use crate::stack::{Core, Incoming, Reply, ServerUser, TxId, compose};
@@ -136,6 +136,7 @@ impl Call {
             return self.next_offer(now, core);
         }
         let delayed = !theirs.has_offer && !reply.body.is_empty();
+        let described = !sdp_sent(&reply.headers, &reply.content_type, &reply.body).is_empty();
         self.remember_sdp(&reply.headers, &reply.content_type, &reply.body);
         let to = core.servers.reply_to(tx);
         let bytes = self.accept(now, core, tx, reply, theirs.refresh);
@@ -145,6 +146,9 @@ impl Call {
                 resend: Resend::success(now, bytes, to),
                 delayed,
             });
+        }
+        if described {
+            self.overtake_offers(core);
         }
         self.next_offer(now, core);
     }

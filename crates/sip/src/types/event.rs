@@ -112,6 +112,9 @@ pub enum SipEvent {
         reason: String,
         body: Vec<u8>,
     },
+    ReofferOvertaken {
+        dialog: DialogId,
+    },
     RegisterReceived(Box<RegisterReceived>),
     RequestReceived {
         dialog: DialogId,

@@ -7,6 +7,7 @@ use crate::wire::*;
 use crate::world::*;
 
 const HOLD: &[u8] = b"v=0\r\na=sendonly\r\n";
+const NEWER: &[u8] = b"v=0\r\ns=newer\r\na=sendonly\r\n";
 
 fn reoffer(dialog: DialogId, method: ReofferMethod, body: &[u8]) -> Command {
     Command::Reoffer {
@@ -43,6 +44,10 @@ fn open_reoffer(world: &World, node: usize) -> RequestId {
         _ => None,
     });
     open.next().expect("no re-offer came")
+}
+
+fn overtaken(world: &World, node: usize) -> usize {
+    world.count(node, |e| matches!(e, SipEvent::ReofferOvertaken { .. }))
 }
 
 fn answers(world: &World, node: usize) -> Vec<(u16, Vec<u8>)> {
@@ -99,7 +104,7 @@ fn glare_is_491_and_both_offers_get_through_in_the_end() {
     world.run_ms(30);
     assert_eq!(world.sent("491").len(), 2);
     assert!(answers(&world, 0).is_empty() && answers(&world, 1).is_empty());
-    let mut answered = 0;
+    let (mut answered, mut again) = (0, 0);
     for _ in 0..100 {
         world.run_ms(100);
         for node in [0, 1] {
@@ -108,10 +113,60 @@ fn glare_is_491_and_both_offers_get_through_in_the_end() {
                 respond(&mut world, node, 200, SDP);
                 answered += 1;
             }
+            if overtaken(&world, node) > again {
+                again += 1;
+                let dialog = [ours, theirs][node];
+                world.command(node, reoffer(dialog, ReofferMethod::Invite, NEWER));
+            }
         }
     }
-    assert_eq!(answered, 2);
+    assert_eq!((answered, again), (2, 1));
     assert_eq!((answers(&world, 0).len(), answers(&world, 1).len()), (1, 1));
+    world.hang_up(0, ours);
+    world.assert_idle();
+}
+
+#[test]
+fn an_offer_that_waits_is_overtaken_by_our_answer_to_theirs_and_by_nothing_else() {
+    let mut world = World::pair();
+    let (ours, theirs) = world.established();
+    world.command(1, reoffer(theirs, ReofferMethod::Invite, SDP));
+    world.run_ms(30);
+    world.command(0, reoffer(ours, ReofferMethod::Update, HOLD));
+    respond(&mut world, 0, 488, b"");
+    respond(&mut world, 1, 200, SDP);
+    assert_eq!(overtaken(&world, 0), 0, "a refusal describes nothing");
+    assert_eq!(answers(&world, 0).len(), 1);
+    world.command(1, reoffer(theirs, ReofferMethod::Invite, SDP));
+    world.run_ms(30);
+    world.command(0, reoffer(ours, ReofferMethod::Update, HOLD));
+    world.command(0, reoffer(ours, ReofferMethod::Update, HOLD));
+    let kind = (
+        "Content-Type".to_owned(),
+        "application/rs-metadata+xml".to_owned(),
+    );
+    let snapshot = Command::Reoffer {
+        dialog: ours,
+        method: ReofferMethod::Update,
+        body: b"<requestsnapshot/>".to_vec(),
+        headers: vec![kind],
+    };
+    world.command(0, snapshot);
+    respond(&mut world, 0, 200, SDP);
+    assert_eq!(overtaken(&world, 0), 2);
+    assert_eq!(
+        world.sent("UPDATE").len(),
+        2,
+        "what describes nothing stays"
+    );
+    respond(&mut world, 1, 200, b"");
+    world.run_ms(5000);
+    assert_eq!(answers(&world, 0).len(), 2, "nothing more is heard of them");
+    assert_eq!(world.sent("UPDATE").len(), 2);
+    world.command(0, reoffer(ours, ReofferMethod::Update, NEWER));
+    world.run_ms(30);
+    respond(&mut world, 1, 200, SDP);
+    assert_eq!(answers(&world, 0).len(), 3);
     world.hang_up(0, ours);
     world.assert_idle();
 }
