@@ -117,6 +117,60 @@ fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
 }
 
 #[test]
+fn a_refresh_that_waited_says_what_we_described_last() {
+    let mut world = World::new();
+    world.add_node(1, |_| {});
+    let wire = world.add_wire(9);
+    world.call_uri(0, "sip:x@127.0.0.9", |_| {});
+    world.run_ms(20);
+    let session = [
+        ("Session-Expires", "200;refresher=uac"),
+        ("Require", "timer"),
+    ];
+    world.wire_answers(wire, "INVITE", 200, "t", &session);
+    let ack = world.heard_last(wire, "ACK");
+    let dialog = |method: &str| {
+        let (from, to) = (header(&ack, "To"), header(&ack, "From"));
+        let call = header(&ack, "Call-ID");
+        format!("From: {from}\nTo: {to}\nCall-ID: {call}\nCSeq: 1 {method}")
+    };
+    world.run_for(Duration::from_secs(101));
+    world.wire_answers(wire, "INVITE", 491, "t", &[]);
+    let theirs = request("INVITE sip:us@h", wire, "r1", &dialog("INVITE"), "sdp");
+    world.inject(wire, 0, &theirs);
+    world.run_ms(20);
+    let newer = b"v=0\r\ns=newer\r\n".to_vec();
+    let open = world.nodes[0].events.iter().find_map(|event| match event {
+        SipEvent::ReofferReceived { request, .. } => Some(*request),
+        _ => None,
+    });
+    world.command(
+        0,
+        Command::Respond {
+            request: open.unwrap(),
+            status: 200,
+            reason: String::new(),
+            headers: vec![],
+            body: newer.clone(),
+            content_type: "application/sdp".to_owned(),
+        },
+    );
+    world.run_ms(20);
+    world.inject(
+        wire,
+        0,
+        &request("ACK sip:us@h", wire, "r2", &dialog("ACK"), ""),
+    );
+    world.run_for(Duration::from_secs(5));
+    let refresh = world.heard_last(wire, "INVITE");
+    assert_eq!(header(&refresh, "CSeq"), "3 INVITE");
+    let bridgetap_sip::Message::Request(refresh) = refresh else {
+        panic!()
+    };
+    assert_eq!(refresh.body, newer);
+}
+
+#[test]
 fn a_peer_that_knows_no_timers_gets_none() {
     let mut world = World::new();
     world.add_node(1, |_| {});
