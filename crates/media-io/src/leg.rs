@@ -171,6 +171,19 @@ impl LegHandle {
         Ok(play)
     }
 
+    /// Let the party hear a beep now and every 15 seconds. Twice is fine.
+    ///
+    /// # Errors
+    /// A thread that takes no orders.
+    pub fn beep(&self) -> Result<(), MediaError> {
+        self.start(Command::Beep { leg: self.leg.id })
+    }
+
+    /// The party hears no more of them.
+    pub fn end_beep(&self) {
+        self.end(Command::EndBeep { leg: self.leg.id });
+    }
+
     /// Start copying audio; returns at once, the connector does the rest.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub enum Command {
     /// Let two legs of this shard exchange their far ends: who was at the other end of one is
     /// at the end of the other from this moment on, with address, codec, source and numbers.
     /// Bridges, forks, recordings and what is played stay where they are: they follow the call,
-    /// not the party.
+    /// not the party; its beep follows the party.
     Exchange {
         /// One leg.
         leg: LegId,
@@ -86,6 +86,18 @@ pub enum Command {
         duration_ms: u32,
         /// How long nothing is sent between two keys.
         gap_ms: u32,
+    },
+    /// Let the leg's party hear a beep now and every 15 seconds, added to what else it hears: how who
+    /// cannot be told in SDP learns that it is recorded. No track of the leg has it. It goes with the
+    /// party when far ends are exchanged. Twice is fine.
+    Beep {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// The leg's party hears no more of them, not even what was left of one.
+    EndBeep {
+        /// Which leg.
+        leg: LegId,
     },
     /// Start copying audio. The caller connects and then says `fork_opened` or `fork_failed`.
     StartFork {

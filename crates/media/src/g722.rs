@@ -4,9 +4,11 @@
 //! the code. No allocation; one state is some 200 bytes.
 
 mod band;
+mod overlay;
 mod tables;
 
 use band::{Band, high_bits, low_bits};
+pub use overlay::Overlay;
 use tables::{QM2, QM4, QM6, QMF, QMF_BACK};
 
 use crate::delay::Delay;

@@ -1,6 +1,7 @@
 //! One RTP leg: everything that belongs to one party of a call, without its socket.
 
 mod agreed;
+mod beeps;
 mod copies;
 mod hear;
 mod reports;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::agreed::Agreed;
+use self::beeps::Beeps;
 use self::copies::Copied;
 pub use self::hear::Heard;
 use self::reports::Reports;
@@ -73,6 +75,8 @@ pub struct Leg {
     playlist: Playlist,
     /// A far server speaks here instead.
     speaker: Option<Speaker>,
+    /// The party is told by a tone that it is recorded.
+    beeps: Option<Box<Beeps>>,
     pub taps: Taps,
     meters: [Meter; 2],
     /// Audio packets since the meters were read.
@@ -111,6 +115,7 @@ impl Leg {
             mouth: Mouth::default(),
             playlist: Playlist::default(),
             speaker: None,
+            beeps: None,
             taps: Taps::new(leg.id, CallClock::new(origin), shard.reorder),
             meters: [Meter::default(), Meter::default()],
             probed: 0,
@@ -158,6 +163,7 @@ impl Leg {
         swap(&mut self.keys, &mut other.keys);
         swap(&mut self.out, &mut other.out);
         swap(&mut self.mouth, &mut other.mouth);
+        swap(&mut self.beeps, &mut other.beeps);
         swap(&mut self.reports, &mut other.reports);
         swap(&mut self.silent_since, &mut other.silent_since);
         swap(&mut self.refused, &mut other.refused);
@@ -181,6 +187,7 @@ impl Leg {
             forks_and_timelines,
             self.playlist.due(),
             self.speaker.as_ref().and_then(Speaker::due),
+            self.beeps.as_ref().and_then(|beeps| beeps.due()),
             self.keys.next_timeout(),
             self.reports.due,
             Some(self.stats_due),
@@ -196,6 +203,7 @@ impl Leg {
         }
         self.play_due(now, scratch, sink);
         self.speak_due(now, scratch, sink);
+        self.beep_due(now, scratch, sink);
         if self.keys.next_timeout().is_some_and(|due| due <= now) {
             self.finish_keys(now, sink);
         }
@@ -235,6 +243,7 @@ impl Leg {
         self.closed = true;
         self.peer = None;
         self.speaker = None;
+        self.beeps = None;
         sink.event(MediaEvent::LegClosed {
             stats: self.stats(),
         });

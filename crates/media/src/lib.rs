@@ -4,6 +4,7 @@
 //! come out. A [`Shard`] is everything one media thread owns; the thread feeds it datagrams,
 //! [`Command`]s and timeouts, and carries out what the shard asks of its [`Sink`].
 
+mod beep;
 mod clock;
 mod command;
 mod config;

@@ -236,6 +236,22 @@ fn relaying_allocates_nothing() {
 }
 
 #[test]
+fn beeps_allocate_nothing() {
+    for codecs in [
+        [Codec::Pcmu, Codec::Pcmu],
+        [Codec::G722, Codec::Pcma],
+        [Codec::G722, Codec::G722],
+    ] {
+        let mut call = Call::new(codecs);
+        call.order(Command::Beep { leg: LegId(1) });
+        call.order(Command::Beep { leg: LegId(2) });
+        let (allocations, drain) = steady_state(call);
+        assert_eq!(drain.packets, 2 * 2970, "{codecs:?}");
+        assert_eq!(allocations, 0, "{codecs:?}");
+    }
+}
+
+#[test]
 fn forking_and_recording_allocate_nothing() {
     for codecs in [[Codec::Pcmu, Codec::Pcmu], [Codec::G722, Codec::Pcma]] {
         let mut call = Call::new(codecs);

@@ -1,4 +1,5 @@
-//! What goes out on a leg: the other party, prompts and keys, as one RTP stream.
+//! What goes out on a leg: the other party, prompts and keys, as one RTP stream. Its listeners hear
+//! it before a beep is added.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -72,33 +73,40 @@ impl Leg {
             return;
         };
         let Kind::Audio(heard_codec) = heard.kind else {
+            if let (Kind::Event, Some(beeps)) = (heard.kind, &mut self.beeps) {
+                beeps.wait(now);
+            }
             self.taps.note(Track::Outbound, header.sequence);
             self.send_in_place(to, &header, datagram, packet.start, packet.end, sink);
             return;
         };
+        let audio = scratch
+            .decoded
+            .audio(heard_codec, packet.payload(datagram), heard.decoded);
+        if self.taps.hears(Track::Outbound) {
+            self.tap_outbound(now, &header, &audio, sink);
+        }
         if heard_codec == codec {
-            self.send_in_place(to, &header, datagram, packet.start, packet.end, sink);
-            let audio = scratch
-                .decoded
-                .audio(codec, packet.payload(datagram), heard.decoded);
-            if self.taps.hears(Track::Outbound) {
-                self.tap_outbound(now, &header, &audio, sink);
+            if let (Some(beeps), Some(payload)) =
+                (&mut self.beeps, datagram.get_mut(packet.start..packet.end))
+            {
+                beeps.add(now, codec, header.timestamp, payload);
             }
+            self.send_in_place(to, &header, datagram, packet.start, packet.end, sink);
         } else {
-            let audio = scratch
-                .decoded
-                .audio(heard_codec, packet.payload(datagram), heard.decoded);
             let Some((head, body)) = scratch.out.split_first_chunk_mut::<HEADER_LEN>() else {
                 return;
             };
             let Some(length) = self.mouth.encode(codec, &audio, body).map(<[u8]>::len) else {
                 return;
             };
+            if let (Some(beeps), Some(payload)) = (&mut self.beeps, body.get_mut(..length)) {
+                beeps.add(now, codec, header.timestamp, payload);
+            }
             write_header(head, &header);
             let packet = scratch.out.get(..HEADER_LEN + length).unwrap_or_default();
             self.send_rtp(to, packet, sink);
             self.out.count(length);
-            self.tap_outbound(now, &header, &audio, sink);
         }
         if let Some(energy) = heard.energy {
             self.meters[Track::Outbound as usize].add(energy);
@@ -183,7 +191,7 @@ impl Leg {
             });
         }
         if was_playing {
-            self.play_is_over();
+            self.fall_silent();
         }
     }
 
@@ -243,11 +251,12 @@ impl Leg {
         }
         if self.playlist.is_empty() {
             self.playlist.sleep();
-            self.play_is_over();
+            self.fall_silent();
         }
     }
 
-    fn play_is_over(&mut self) {
+    /// What we sent by ourselves is over.
+    pub(super) fn fall_silent(&mut self) {
         if self.speaker.is_some() {
             return;
         }
@@ -334,12 +343,17 @@ impl Leg {
         packet: &mut [u8],
         sink: &mut impl Sink,
     ) -> Option<Header> {
-        let payload_type = self.agreed.as_ref()?.media.payload_type;
+        let media = &self.agreed.as_ref()?.media;
+        let (codec, payload_type) = (media.codec, media.payload_type);
         let packet = packet.get_mut(..HEADER_LEN + length)?;
         let header = self
             .out
             .own_audio(now, payload_type, length as u32, follows);
-        write_header(packet.first_chunk_mut()?, &header);
+        let (head, body) = packet.split_first_chunk_mut::<HEADER_LEN>()?;
+        if let Some(beeps) = &mut self.beeps {
+            beeps.add(now, codec, header.timestamp, body);
+        }
+        write_header(head, &header);
         self.send_rtp(to, packet, sink);
         self.out.count(length);
         Some(header)

@@ -54,6 +54,17 @@ impl Shard {
                     leg.stop_play(sink);
                 }
             }
+            Command::Beep { leg: id } => {
+                if let Some(leg) = self.open_leg_mut(id) {
+                    leg.beep(now);
+                    self.arm(id);
+                }
+            }
+            Command::EndBeep { leg } => {
+                if let Some(leg) = self.open_leg_mut(leg) {
+                    leg.end_beep();
+                }
+            }
             Command::StartFork { leg, fork, target } => {
                 self.start_fork(now, leg, fork, &target, sink)
             }

@@ -221,6 +221,12 @@ impl Fuzz {
                 to: self.legs[&to],
             }),
             Act::EndCopy(to) => self.world.order(Command::EndCopy { to: self.legs[&to] }),
+            Act::Beep(leg) => self.world.order(Command::Beep {
+                leg: self.legs[&leg],
+            }),
+            Act::EndBeep(leg) => self.world.order(Command::EndBeep {
+                leg: self.legs[&leg],
+            }),
             Act::Written(fork, bytes) => {
                 self.world.shard.fork_written(
                     now,

@@ -7,6 +7,7 @@
 )]
 
 mod asides;
+mod beeping;
 mod bridging;
 mod coalescing;
 mod copying;

@@ -69,6 +69,14 @@ impl Leg {
         self.handle.end_copy(&to.handle);
     }
 
+    fn beep(&self) -> PyResult<()> {
+        self.handle.beep().map_err(error::media)
+    }
+
+    fn end_beep(&self) {
+        self.handle.end_beep();
+    }
+
     #[pyo3(signature = (digits, *, duration_ms = 100, gap_ms = 70))]
     fn send_dtmf(&self, digits: &str, duration_ms: u32, gap_ms: u32) -> PyResult<u64> {
         Ok(self
