@@ -570,6 +570,14 @@ class Leg:
     def end_copy(self, to: Leg) -> None:
         """`to` sends nothing of this leg any more."""
 
+    def beep(self) -> None:
+        """Let the far end hear 1400 Hz for half a second now and every 15 seconds, added to whatever it hears: a party
+        that is told so that it is recorded (RFC 7866 §6.1.2). No track has it. It goes with the far end in `exchange`.
+        Twice is fine."""
+
+    def end_beep(self) -> None:
+        """No more of it, not even what was left of one."""
+
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> int:
         """RFC 4733 events (in-band tones where none was negotiated); `w` waits 500 ms. `PlayEnded` follows."""
 

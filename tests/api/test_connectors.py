@@ -26,6 +26,7 @@ def connectors() -> Connectors:
         password="pa55word",
         outbound_first=True,
         mandatory=True,
+        tone=True,
         mirrors=("bad",),
     )
     bad = Connector(name="bad", recorders=(), broken=("recorders[0]: no",))
@@ -58,6 +59,7 @@ async def test_connectors_are_listed_without_their_secrets(served: Served) -> No
         "metadata_content_type": "standard",
         "label_order": "outbound-first",
         "mandatory": True,
+        "tone": True,
         "mirrors": ["bad"],
         "uri": f"{PATH}/srs%201.json",
     }

@@ -68,7 +68,7 @@ def play(
     folder: Path, scenario: Callable[[Room], Awaitable[None]], *states: dict[str, Any], **options: Any
 ) -> list[NotificationRecord]:
     async def main() -> list[NotificationRecord]:
-        async with Room(folder, *(states or FLOW), connectors=(SRS,), **options).running() as room:
+        async with Room(folder, *(states or FLOW), **{"connectors": (SRS,)} | options).running() as room:
             await scenario(room)
             await room.hang_up(1)
             await room.settle(GOODBYE_S + 1)
@@ -101,21 +101,21 @@ def test_who_says_the_tag_is_aware(headers: list[tuple[str, str]], aware: bool) 
 def test_what_is_due_follows_what_was_heard() -> None:
     """The table: a word is due until it was heard, once at a time, not after it was refused."""
     one = Indication()
-    one.change("on")
+    one.change("on", tone=False)
     assert (one.word, one.is_due) == (None, False)
     one.learn([("Supported", "record-aware")])
     assert (one.word, one.is_due) == ("on", True)
     one.offered()
     assert not one.is_due
-    one.change("paused")
+    one.change("paused", tone=False)
     assert one.answered(taken=True) is None
     assert one.is_due, "paused came meanwhile"
     one.offered()
     assert one.answered(taken=False) == "paused"
     assert not one.is_due, "it will not hear of it"
-    one.change("on")
+    one.change("on", tone=False)
     assert not one.is_due, "it knows that"
-    one.change("off")
+    one.change("off", tone=False)
     assert one.is_due
     one.said()
     assert not one.is_due

@@ -52,6 +52,7 @@ def _view(connector: Connector, path: str) -> dict[str, Any]:
         "metadata_content_type": connector.metadata_type,
         "label_order": "outbound-first" if connector.outbound_first else "inbound-first",
         "mandatory": connector.mandatory,
+        "tone": connector.tone,
         "mirrors": list(connector.mirrors),
         "uri": f"{path}/{quote(connector.name, safe='')}.json",
     }

@@ -27,6 +27,7 @@ class Indication:
 
     aware: bool = False
     state: RecordState | None = None  # as it is; None: nothing of this call was ever recorded
+    tone: bool = False  # who is not aware is to hear one now
     _told: RecordState | None = None
     _refused: RecordState | None = None
     _offered: dict[OfferIn, deque[RecordState | None]] = field(
@@ -37,6 +38,11 @@ class Indication:
     def word(self) -> RecordState | None:
         """What our next description says to this far end; None: not a word."""
         return self.state if self.aware else None
+
+    @property
+    def sounds(self) -> bool:
+        """It cannot be told in words, and hears a tone instead (RFC 7866 §6.1.2)."""
+        return self.tone and not self.aware
 
     @property
     def is_offered(self) -> bool:
@@ -52,8 +58,10 @@ class Indication:
         """A message of the far end's."""
         self.aware = self.aware or is_record_aware(headers)
 
-    def change(self, state: RecordState | None) -> None:
-        self.state, self._refused = state, None
+    def change(self, state: RecordState | None, *, tone: bool) -> None:
+        if state != self.state:
+            self.state, self._refused = state, None
+        self.tone = tone
 
     def offered(self, in_: OfferIn = "request") -> None:
         """An offer goes out; `answered` follows."""

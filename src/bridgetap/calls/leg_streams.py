@@ -84,9 +84,10 @@ class LegStreams:
         """Whoever is on the call is told, whichever leg is recorded: the others are heard on it."""
         states = {streams.recorded for streams in self._by_sid.values()}
         state: RecordState = "on" if "on" in states else "paused" if "paused" in states else "off"
-        before = self._parties.recorded
-        if not self._is_ending and state != (before or "off"):
-            self._parties.tell_recorded(state)
+        tone = any(streams.sounds for streams in self._by_sid.values())
+        before = (self._parties.recorded or "off", self._parties.sounds)
+        if not self._is_ending and (state, tone) != before:
+            self._parties.tell_recorded(state, tone=tone)
 
 
 def _about(party: Party) -> CallAbout:

@@ -214,6 +214,7 @@ class Parties:
         self._inbox: Inbox[tuple[Leg, LegNews]] = Inbox()
         self._live: dict[Leg, Party] = {}
         self._recorded: RecordState | None = None
+        self._sounds = False
         self._empty = asyncio.Event()
         self._empty.set()
         self._log = structlog.get_logger(__name__).bind()
@@ -274,12 +275,17 @@ class Parties:
         """Whether the call is recorded now; None while nothing of it ever was."""
         return self._recorded
 
-    def tell_recorded(self, state: RecordState) -> None:
-        """It is so from now on: everybody who wants to know is told, and whoever joins later."""
-        self._recorded = state
-        self._log.info("call.recorded", state=state)
+    @property
+    def sounds(self) -> bool:
+        """Whether those who cannot be told so in words hear a tone now."""
+        return self._sounds
+
+    def tell_recorded(self, state: RecordState, *, tone: bool) -> None:
+        """It is so from now on: everybody who wants to know is told, others by a `tone`, and whoever joins later."""
+        self._recorded, self._sounds = state, tone
+        self._log.info("call.recorded", state=state, tone=tone)
         for leg in list(self._live):
-            leg.indicate(state)
+            leg.indicate(state, tone=tone)
 
     def find(self, sid: CallSid) -> list[Party]:
         """Who is live under that SID, its own or that of whose place it took; several where several phones
@@ -353,5 +359,5 @@ class Parties:
             policy=policy,
             session_id=self._ledger.session_id(),
             cname=f"{sid}@bridgetap",
-            indication=Indication(aware=aware, state=self._recorded),
+            indication=Indication(aware=aware, state=self._recorded, tone=self._sounds),
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import structlog
 
-from bridgetap.engine import Core, Direction, LegHandle, LegMedia
+from bridgetap.engine import Core, Direction, EngineError, LegHandle, LegMedia
 from bridgetap.errors import InvalidSdp
 from bridgetap.ids import CallSid
 from bridgetap.sdp import AgreedMedia, Negotiation, Policy, RecordState, RecordWish, record_wish
@@ -50,6 +50,7 @@ class Session:
         self._first_answer: tuple[bytes, AgreedMedia] | None = None
         self._wanted: Direction = "sendrecv"  # what we do if they let us
         self._theirs: Direction = "sendrecv"
+        self._sounds = False  # the tone goes with the far end, whichever RTP leg it is on
         self._log = structlog.get_logger(__name__).bind(call_sid=parts.sid)
 
     @property
@@ -129,6 +130,21 @@ class Session:
             values["remote"] = NOWHERE[self._ip_version]
         self.rtp.configure(LegMedia(**values, cname=self._cname))
         self._log.info("leg.media", codec=agreed.codec, direction=agreed.direction, ptime_ms=agreed.ptime_ms)
+
+    def sound(self) -> None:
+        """Let the far end hear the tone of who is recorded, or no more, as `indication` says."""
+        wanted = self.indication.sounds
+        if wanted == self._sounds:
+            return
+        if not wanted:
+            self.rtp.end_beep()
+        else:
+            try:
+                self.rtp.beep()
+            except EngineError as error:
+                self._log.warning("leg.tone_unheard", error=str(error))
+                return  # with the next change it is tried again
+        self._sounds = wanted
 
     def close(self) -> None:
         """Close the RTP leg: its forks end with `call-ended`. Twice is fine."""

@@ -66,6 +66,7 @@ def _connector(entry: ConnectorSettings) -> Connector:
         ping_s=entry.ping_s,
         patient=not entry.mandatory,
         mandatory=entry.mandatory,
+        tone=entry.tone,
         mirrors=entry.mirrors,
         trusted_ca=_path(entry.trusted_ca),
         client_certificate=_path(entry.client_certificate),

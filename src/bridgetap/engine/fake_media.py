@@ -54,6 +54,7 @@ class FakeLeg:
     peer: "FakeLeg | None" = None
     playing: list[PlayId] = field(default_factory=list)
     forks: dict[ForkId, ForkTarget] = field(default_factory=dict)
+    beeps: bool = False  # its far end hears the tone of who is recorded
     closed: bool = False
     packets_received: int = 0  # of its far end; what `stats` says
     packets_sent: int = 0
@@ -100,6 +101,7 @@ class FakeLeg:
         if not isinstance(other, FakeLeg):
             raise TypeError("a fake leg exchanges with a fake leg")
         self.media, other.media = other.media, self.media
+        self.beeps, other.beeps = other.beeps, self.beeps
         self.packets_received, other.packets_received = other.packets_received, self.packets_received
         self._journal.note("exchange", self._id, other=other.id)
 
@@ -114,6 +116,14 @@ class FakeLeg:
 
     def end_copy(self, to: LegHandle) -> None:
         self._journal.note("end_copy", self._id, to=to.id)
+
+    def beep(self) -> None:
+        self.beeps = True
+        self._journal.note("beep", self._id)
+
+    def end_beep(self) -> None:
+        self.beeps = False
+        self._journal.note("end_beep", self._id)
 
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> PlayId:
         play = PlayId(next(self._ids))

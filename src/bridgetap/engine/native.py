@@ -312,6 +312,13 @@ class NativeLeg:
         self.handle.end_copy(to.handle)
 
     @translated
+    def beep(self) -> None:
+        self.handle.beep()
+
+    def end_beep(self) -> None:
+        self.handle.end_beep()
+
+    @translated
     def send_dtmf(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 70) -> PlayId:
         return PlayId(self.handle.send_dtmf(digits, duration_ms=duration_ms, gap_ms=gap_ms))
 

@@ -59,6 +59,10 @@ class ConnectorSettings(Section):
         default=False,
         description="Answer no call that is to be recorded here before it is; hang up where it is so no longer.",
     )
+    tone: bool = Field(
+        default=False,
+        description="Let parties that are not `record-aware` hear a beep every 15 seconds while it is recorded here.",
+    )
     mirrors: Annotated[tuple[Text, ...], CommaList] = Field(
         default=(), max_length=4, description="Connectors that record the same at the same time, each on its own."
     )

@@ -52,7 +52,7 @@ class Streams:
     ) -> "CallStreams":
         """The streams of a call: they carry the audio of that leg. `about` and `picture` are what recorders are
         told of it; `unrecorded` ends a call that must be recorded and is not; `changed` is called when
-        `CallStreams.recorded` or `is_awaited` may be another."""
+        `CallStreams.recorded`, `sounds` or `is_awaited` may be another."""
         return CallStreams(
             parts=self._parts,
             registry=self,
@@ -248,6 +248,11 @@ class CallStreams:
     def is_awaited(self) -> bool:
         """A recorder that must have the call has not taken it yet, and still may."""
         return any(carrier.is_awaited for carrier in self._recordings().values())
+
+    @property
+    def sounds(self) -> bool:
+        """Whether parties that cannot be told so in words are to hear a tone."""
+        return any(carrier.sounds for carrier in self._recordings().values())
 
     def tell(self, news: StreamNews) -> None:
         """Something happened on the call: every stream that asked for such news and takes audio now

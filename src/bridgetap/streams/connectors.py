@@ -31,6 +31,7 @@ class Connector:
     ping_s: float = 10.0  # how often a recorder is asked whether it still records; 0: never
     patient: bool = False  # a recording that was lost is offered again for half a minute before it has failed
     mandatory: bool = False  # a call that should be recorded and is not ends
+    tone: bool = False  # who cannot be told in SDP hears a beep while it records
     mirrors: tuple[str, ...] = ()  # connectors that record at the same time, each for itself
     trusted_ca: str | None = None  # PEM files; the only authorities trusted for its recorders
     client_certificate: str | None = None

@@ -49,7 +49,7 @@ class Listener:
     warned: Callable[[int, str], None]
     ended: Callable[[End], None]
     unrecorded: Callable[[], None]  # a connector whose recording is mandatory has failed
-    changed: Callable[[], None]  # `recorded` or `is_awaited` may be another now
+    changed: Callable[[], None]  # `recorded`, `sounds` or `is_awaited` may be another now
 
 
 @dataclass(slots=True)
@@ -99,6 +99,13 @@ class RecorderCarrier:
         """A recorder that must have the call has not taken it yet, and still may."""
         return not self._stopped and any(
             chain.connector.mandatory and not chain.started and chain.over is None for chain in self._chains
+        )
+
+    @property
+    def sounds(self) -> bool:
+        """Whether a recorder takes it now whose connector wants parties that cannot be told in words to hear a tone."""
+        return self.recorded == "on" and any(
+            chain.connector.tone for chain in self._chains if chain.started and chain.over is None
         )
 
     def begin(self) -> None:
