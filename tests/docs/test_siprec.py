@@ -39,4 +39,4 @@ def test_every_statement_is_a_test_that_names_its_number(number: str, tests: str
 
 
 def test_what_is_not_built_is_said() -> None:
-    assert "A tone" in PAGE.partition("## Not built yet")[2]
+    assert "Recordings that the recorder begins" in PAGE.partition("## Not built yet")[2]

@@ -36,6 +36,7 @@ label_order = "outbound-first"
 answer_timeout_s = 2.5
 ping_s = 5
 mandatory = true
+tone = true
 mirrors = ["copy"]
 
 [[connectors]]
@@ -55,6 +56,7 @@ def test_an_entry_becomes_what_recordings_are_made_by(tmp_path: Path) -> None:
     assert (srs.parameters_as, srs.metadata_type, srs.outbound_first) == ("headers", "legacy", True)
     assert (srs.answer_s, srs.ping_s, srs.mandatory, srs.mirrors) == (2.5, 5.0, True, ("copy",))
     assert (srs.patient, copy.patient) == (False, True)
+    assert (srs.tone, copy.tone) == (True, False)
     assert [str(uri) for uri in copy.recorders] == ["sip:copy.example;transport=tcp"]
     assert (copy.parameters_as, copy.metadata_type, copy.outbound_first) == ("both", "standard", False)
     for shown in (repr(settings), repr(srs)):
