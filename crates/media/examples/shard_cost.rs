@@ -56,52 +56,63 @@ fn main() {
         ..plain
     };
     println!("{CALLS} bridged calls, {SECONDS} s of packets, one thread, no system calls");
-    for (what, codecs, forked) in [
-        ("relay, PCMU to PCMU", [Codec::Pcmu; 2], None),
+    for (what, codecs, with) in [
+        ("relay, PCMU to PCMU", [Codec::Pcmu; 2], With::Nothing),
         (
             "relay + fork of both tracks, PCMU",
             [Codec::Pcmu; 2],
-            Some(plain),
+            With::Fork(plain),
         ),
         (
             "transcoding, PCMA to PCMU and back",
             [Codec::Pcma, Codec::Pcmu],
-            None,
+            With::Nothing,
         ),
         (
             "transcoding, G.722 to PCMU and back",
             [Codec::G722, Codec::Pcmu],
-            None,
+            With::Nothing,
         ),
-        ("relay, G.722 to G.722", [Codec::G722; 2], None),
+        ("relay, G.722 to G.722", [Codec::G722; 2], With::Nothing),
         (
             "relay + fork of both tracks, G.722",
             [Codec::G722; 2],
-            Some(plain),
+            With::Fork(plain),
         ),
+        ("relay + beeps, PCMU", [Codec::Pcmu; 2], With::Beeps),
+        ("relay + beeps, G.722", [Codec::G722; 2], With::Beeps),
         (
             "relay + fork, A-law stereo, 100 ms",
             [Codec::Pcmu; 2],
-            Some(shaped(Format::Alaw)),
+            With::Fork(shaped(Format::Alaw)),
         ),
         (
             "relay + fork, 16 kHz stereo, 100 ms",
             [Codec::Pcmu; 2],
-            Some(shaped(Format::L16Wide)),
+            With::Fork(shaped(Format::L16Wide)),
         ),
         (
             "relay + fork, 24 kHz stereo, 100 ms",
             [Codec::Pcmu; 2],
-            Some(shaped(Format::L16Wider)),
+            With::Fork(shaped(Format::L16Wider)),
         ),
     ] {
-        let (packets, frames, spent) = measure(codecs, forked);
+        let (packets, frames, spent) = measure(codecs, with);
         let per_packet = spent.as_nanos() as f64 / packets as f64;
         println!("{what:40} {per_packet:7.0} ns a packet, {frames} frames for {packets} packets");
     }
 }
 
-fn measure(codecs: [Codec; 2], forked: Option<Shape>) -> (u64, u64, Duration) {
+/// What a call has besides its bridge.
+#[derive(Clone, Copy)]
+enum With {
+    Nothing,
+    /// Both parties are told by a tone that they are recorded.
+    Beeps,
+    Fork(Shape),
+}
+
+fn measure(codecs: [Codec; 2], with: With) -> (u64, u64, Duration) {
     let epoch = Instant::now();
     let mut shard = Shard::new(ShardConfig::new(epoch, 0));
     let mut sink = Nowhere::default();
@@ -111,8 +122,13 @@ fn measure(codecs: [Codec; 2], forked: Option<Shape>) -> (u64, u64, Duration) {
     for call in 0..CALLS {
         let (leg, other) = (LegId(2 * call), LegId(2 * call + 1));
         shard.command(epoch, Command::Bridge { leg, other }, &mut sink);
-        if let Some(shape) = forked {
-            fork(&mut shard, epoch, leg, call, shape, &mut sink);
+        match with {
+            With::Nothing => {}
+            With::Beeps => {
+                shard.command(epoch, Command::Beep { leg }, &mut sink);
+                shard.command(epoch, Command::Beep { leg: other }, &mut sink);
+            }
+            With::Fork(shape) => fork(&mut shard, epoch, leg, call, shape, &mut sink),
         }
     }
     let mut text = Vec::with_capacity(32 * 1024);

@@ -8,6 +8,7 @@
 
 mod asides;
 mod beeping;
+mod beeping_wideband;
 mod bridging;
 mod coalescing;
 mod copying;
