@@ -15,7 +15,7 @@ from .stage import connect, fork, sdp
 from .test_recording_awareness import AWARE, SRS, START, STOP, Room
 
 TONE = replace(SRS, tone=True)
-CALLER, CALLEE, CAROL = "198.51.100.1:40000", "198.51.100.2:50000", "198.51.100.2:50002"
+CALLER, CALLEE, OTHER = "198.51.100.1:40000", "198.51.100.2:50000", "198.51.100.2:50002"
 
 
 def beeped_at(room: Room) -> list[str]:
@@ -83,8 +83,12 @@ def test_who_is_aware_hears_none(tmp_path: Path) -> None:
         await room.hears(1)
         (callee,) = room.parties()
         await room.ringing(callee, 183, sdp())
+        await room.pauses(paused=True)
+        await room.pauses(paused=False)
         await room.answers(callee, headers=AWARE)
-        assert (room.words(1), room.words(callee)) == (["on"], ["on"])
+        await room.hears(1)
+        await room.hears(1)
+        assert (room.words(1), room.words(callee)) == (["on", "paused", "on"], ["on"])
         assert room.fake.sent("beep") == []
 
     play(tmp_path, scenario)
@@ -93,9 +97,9 @@ def test_who_is_aware_hears_none(tmp_path: Path) -> None:
 def test_who_is_called_hears_it_once_its_answer_has_said_that_it_is_not_aware(tmp_path: Path) -> None:
     async def scenario(room: Room) -> None:
         await room.call(headers=AWARE)
-        await room.take()
         (callee,) = room.parties()
         await room.ringing(callee, 183, sdp())
+        await room.take()
         assert beeped_at(room) == []
         await room.answers(callee)
         assert beeped_at(room) == [CALLEE]
@@ -112,6 +116,21 @@ def test_a_caller_hears_it_in_early_media(tmp_path: Path) -> None:
         (callee,) = room.parties()
         await room.answers(callee)
         assert len([command for command in room.fake.sent("beep") if command.of == 1]) == 1, "no new first one"
+
+    play(tmp_path, scenario, answer="on-bridge")
+
+
+def test_a_caller_who_is_answered_while_it_is_recorded_already_hears_it_then(tmp_path: Path) -> None:
+    """An INVITE without an offer only rings, `on-bridge`; where it hears us comes with the ACK."""
+
+    async def scenario(room: Room) -> None:
+        await room.call(body=b"", content_type="")
+        await room.take()
+        assert room.fake.sent("beep") == []
+        (callee,) = room.parties()
+        await room.answers(callee, headers=AWARE)
+        await room.acks(1, sdp(port=50002))
+        assert beeped_at(room) == [OTHER]
 
     play(tmp_path, scenario, answer="on-bridge")
 
@@ -151,7 +170,7 @@ def test_who_comes_by_transfer_hears_it_and_who_goes_no_more(tmp_path: Path) -> 
         await room.answers(carol, sdp(port=50002))
         await room.notified(callee)
         await room.hang_up(callee)
-        assert beeped_at(room) == [CAROL]
+        assert beeped_at(room) == [OTHER]
         await room.pauses(paused=True)
         assert beeped_at(room) == []
 
@@ -172,10 +191,10 @@ def test_a_caller_who_transfers_leaves_it_to_who_takes_its_place(tmp_path: Path)
         assert await room.refers(1, "<sip:carol@203.0.113.7>") == 202
         *_, carol = room.parties()
         await room.answers(carol, sdp(port=50002))
-        assert CAROL in beeped_at(room)
+        assert OTHER in beeped_at(room)
         await room.notified(1)
         await room.hang_up(1)
-        assert beeped_at(room) == [CAROL]
+        assert beeped_at(room) == [OTHER]
         await room.hang_up(callee)
 
     everybody = TransferPolicy(by="everybody", to=("client", "number", "sip"))

@@ -175,7 +175,6 @@ class Leg:
         self._session.configure(agreed)
         self._core.sip.progress(self.dialog, status=183, reason="Session Progress", body=body, reliable=True)
         self.state = advance(self.state, Step.EARLY_MEDIA)
-        self._tell_by_tone()
 
     def answer(self) -> None:
         """200 to the caller. Once answered, refused or ended, nothing happens."""
@@ -190,7 +189,6 @@ class Leg:
             self._awaits_answer_in_ack = True
         self._core.sip.answer(self.dialog, body=body)
         self.state = advance(self.state, Step.ANSWER)
-        self._tell_by_tone()
 
     def reject(self, status: int, reason: str = "", headers: Headers | None = None) -> None:
         """Refuse an INVITE; `Ended` follows."""
