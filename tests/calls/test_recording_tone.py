@@ -31,10 +31,14 @@ def play(folder: Path, scenario: Callable[[Room], Awaitable[None]], *states: dic
 def test_who_is_not_aware_is_told_by_it() -> None:
     one = Indication()
     one.change("on", tone=True)
+    assert not one.sounds, "it was not asked yet"
+    one.learn([("Supported", "timer")])
     assert (one.sounds, one.word) == (True, None)
     one.learn([("Supported", "record-aware")])
     assert (one.sounds, one.word) == (False, "on")
     other = Indication(state="on", tone=True)
+    other.learn([])
+    assert other.sounds
     other.change("paused", tone=False)
     assert not other.sounds
 

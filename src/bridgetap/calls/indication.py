@@ -28,6 +28,7 @@ class Indication:
     aware: bool = False
     state: RecordState | None = None  # as it is; None: nothing of this call was ever recorded
     tone: bool = False  # who is not aware is to hear one now
+    known: bool = False  # it has spoken of itself: who is called does so with its answer
     _told: RecordState | None = None
     _refused: RecordState | None = None
     _offered: dict[OfferIn, deque[RecordState | None]] = field(
@@ -42,7 +43,7 @@ class Indication:
     @property
     def sounds(self) -> bool:
         """It cannot be told in words, and hears a tone instead (RFC 7866 §6.1.2)."""
-        return self.tone and not self.aware
+        return self.tone and self.known and not self.aware
 
     @property
     def is_offered(self) -> bool:
@@ -56,6 +57,7 @@ class Indication:
 
     def learn(self, headers: Headers) -> None:
         """A message of the far end's."""
+        self.known = True
         self.aware = self.aware or is_record_aware(headers)
 
     def change(self, state: RecordState | None, *, tone: bool) -> None:

@@ -78,9 +78,6 @@ class Leg:
         self._referrals = 0
         self._refer_event = "refer"
         self._awaits_answer_in_ack = False
-        self._is_known = (
-            False  # whether it is record-aware: of a caller from its INVITE on, of others from their answer on
-        )
         self._leaving = False
         self._log = structlog.get_logger(__name__).bind(call_sid=sid)
         self.when_closed: Callable[[LegStats], None] | None = None
@@ -99,9 +96,7 @@ class Leg:
             except InvalidSdp:
                 session.close()
                 raise
-        leg = cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
-        leg._is_known = True
-        return leg
+        return cls(core=core, sid=parts.sid, dialog=call.dialog, session=session, sink=sink)
 
     @classmethod
     def outgoing(
@@ -207,20 +202,15 @@ class Leg:
             self._core.sip.reoffer(self.dialog, body=self._session.offer(direction))
 
     def indicate(self, state: RecordState | None, *, tone: bool) -> None:
-        """The call is recorded so from now on: a far end that wants to know is told (RFC 7866 §6.3), another one
-        hears a `tone` or none."""
+        """The call is recorded so from now on: a far end that wants to know is told (RFC 7866 §6.3), or by a `tone`."""
         self._session.indication.change(state, tone=tone)
         self._tell_recording()
 
     def _tell_recording(self) -> None:
-        self._tell_by_tone()
+        if self.has_audio:
+            self._session.sound()
         if self.is_up and self._session.indication.is_due:
             self._core.sip.reoffer(self.dialog, body=self._session.offer())
-
-    def _tell_by_tone(self) -> None:
-        """Once the far end hears us, and it is known that it is not aware."""
-        if self.has_audio and self._is_known:
-            self._session.sound()
 
     def send_digits(self, digits: str) -> PlayId | None:
         """Keys to the far end, by the way it wants them. `Played` follows where a play is returned."""
@@ -343,7 +333,6 @@ class Leg:
 
     def _answered(self, event: CallAnswered) -> list[Notice]:
         self._session.indication.learn(event.headers)
-        self._is_known = True
         body = session_description(event.content_type, event.body)
         self.state = advance(self.state, Step.ANSWER)
         if event.needs_ack:
@@ -379,7 +368,7 @@ class Leg:
 
     def _reoffer_received(self, event: ReofferReceived) -> list[Notice]:
         self._session.indication.learn(event.headers)
-        self._tell_by_tone()  # it is told in words from now on
+        self._session.sound()  # it may be told in words from now on
         offer = session_description(content_type(event.headers), event.body)
         if not offer and event.method != "INVITE":  # nobody would answer an offer in our 200 (RFC 3311 §5.2)
             self._core.sip.respond(event.request, status=415, headers=[("Accept", "application/sdp")])
