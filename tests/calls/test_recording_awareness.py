@@ -126,9 +126,9 @@ def test_what_is_due_follows_what_was_heard() -> None:
 def test_the_answer_to_the_offer_in_a_response_is_not_that_to_our_request() -> None:
     """Ours waits (glare) while theirs, without an offer, is answered with ours in the 200 and ended by the ACK."""
     one = Indication(aware=True)
-    one.change("on")
+    one.change("on", tone=False)
     one.offered()
-    one.change("paused")
+    one.change("paused", tone=False)
     one.offered(in_="response")
     assert one.answered(taken=True, in_="response") is None
     assert not one.is_due, "our request still waits"
