@@ -411,6 +411,7 @@ class MediaConfig:
         trusted_ca: str | None = None,
         system_roots: bool = True,
         reorder_ms: int = 40,
+        tolerance_ms: int = 20,
         rtp_timeout_ms: int = 0,
         user_agent: str = "Bridgetap",
         connect_timeout_ms: int = 5000,
@@ -421,6 +422,9 @@ class MediaConfig:
         deny_networks: list[str] = ...,
     ) -> MediaConfig:
         """`ports`: first and last, 16384 to 32767 unless told. `threads` 0: cores − 1, at least 1.
+
+        `reorder_ms`: how long a missing packet is waited for. `tolerance_ms`: how far a source may run from the
+        call's clock before it is put right by a chunk of 20 ms.
 
         `allow_networks` and `deny_networks` (CIDR) bound where streams may connect (31904); an
         address in `allow_networks` is always allowed.

@@ -86,6 +86,13 @@ async def test_each_track_says_what_its_party_said(
     assert decoder.hyp().hypstr == SENTENCES[sentence]
 
 
+def test_the_recording_is_whole(demo: dict[str, Any], folder: Path) -> None:
+    (recording,) = demo["recordings"]
+    summary = json.loads((folder / recording["folder"] / "recording.json").read_text())
+    for track in summary["tracks"]:
+        assert [track[name] for name in ("lost", "late", "filled_ms", "slips")] == [0, 0, 0, 0], track
+
+
 def test_nothing_is_left_behind_but_the_audio(demo: dict[str, Any], folder: Path) -> None:
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     (recording,) = demo["recordings"]

@@ -36,6 +36,8 @@ pub struct MediaConfig {
     pub system_roots: bool,
     /// How long a hole in a stream is kept open.
     pub reorder: Duration,
+    /// How far a source may run from the call's clock before it is put right; at least 20 ms.
+    pub tolerance: Duration,
     /// Silence after which `RtpTimedOut` is raised; zero is never.
     pub rtp_timeout: Duration,
     /// Sent with every handshake.
@@ -62,6 +64,7 @@ impl Default for MediaConfig {
             trusted_ca: None,
             system_roots: true,
             reorder: Duration::from_millis(40),
+            tolerance: Duration::from_millis(20),
             rtp_timeout: Duration::ZERO,
             user_agent: "Bridgetap".to_owned(),
             connect_timeout: Duration::from_millis(5000),
@@ -348,6 +351,7 @@ fn shard_config(config: &MediaConfig) -> ShardConfig {
     let ntp = ((unix.as_secs() + 2_208_988_800) << 32) | fraction;
     ShardConfig {
         reorder: config.reorder,
+        tolerance: config.tolerance,
         rtp_timeout: config.rtp_timeout,
         close_drain: config.close_drain,
         coalesce: config.coalesce,

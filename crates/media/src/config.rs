@@ -15,6 +15,8 @@ pub struct ShardConfig {
     pub epoch_ntp: u64,
     /// How long a hole in a stream is kept open for a packet that was overtaken.
     pub reorder: Duration,
+    /// How far a source may run from the call's clock before it is put right, 20 ms at a time; at least 20 ms.
+    pub tolerance: Duration,
     /// Silence after which `RtpTimedOut` is raised; zero is never.
     pub rtp_timeout: Duration,
     /// How long a stopped fork may go on writing what is queued.
@@ -31,6 +33,7 @@ impl ShardConfig {
             epoch,
             epoch_ntp,
             reorder: Duration::from_millis(40),
+            tolerance: Duration::from_millis(20),
             rtp_timeout: Duration::ZERO,
             close_drain: Duration::from_millis(5000),
             coalesce: Duration::ZERO,

@@ -33,6 +33,7 @@ use crate::seq::{Seq, Ssrc, Timestamp};
 use crate::sink::Sink;
 use crate::source_lock::SourceLock;
 use crate::srtp::Srtp;
+use crate::timeline::Patience;
 use crate::transcode::{Decoded, Ear, MAX_AUDIO, Mouth};
 
 const STATS_EVERY: Duration = Duration::from_secs(1);
@@ -97,6 +98,10 @@ pub struct Leg {
 impl Leg {
     pub fn new(now: Instant, leg: &LegConfig, shard: &ShardConfig) -> Self {
         let origin = step_up(shard.epoch, now);
+        let patience = Patience {
+            reorder: shard.reorder,
+            tolerance: shard.tolerance,
+        };
         Self {
             id: leg.id,
             config: shard.clone(),
@@ -116,7 +121,7 @@ impl Leg {
             playlist: Playlist::default(),
             speaker: None,
             beeps: None,
-            taps: Taps::new(leg.id, CallClock::new(origin), shard.reorder),
+            taps: Taps::new(leg.id, CallClock::new(origin), patience),
             meters: [Meter::default(), Meter::default()],
             probed: 0,
             reports: Reports::new(leg.seed),

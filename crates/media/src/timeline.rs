@@ -2,7 +2,8 @@
 //! Audio that continues the stream goes on at once. A hole is kept open for `reorder` after
 //! something later has come, then filled with silence. When nothing comes at all, silence is
 //! made once the chunk is overdue, so there are always 50 chunks a second. RTP time is held
-//! against the call's clock: when they differ by more than a chunk, one is dropped or inserted.
+//! against the call's clock: when they differ by more than a chunk, one is dropped or inserted, in
+//! a pause where there is one.
 
 mod drift;
 mod window;
@@ -11,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use self::drift::{Drift, Slip};
 use self::window::Window;
-use crate::clock::{CHUNK, CHUNK_I, CallClock};
+use crate::clock::{CHUNK, CHUNK_I, CallClock, PER_MS};
 use crate::g711::ULAW_SILENCE;
 use crate::seq::{Seq, Timestamp};
 
 /// A timestamp that moves this much more than the clock is a new time base, not a pause.
 const JUMP: i64 = 4000;
-/// Audio this far ahead of the clock is a new time base.
+/// Audio this far ahead of the clock, the tolerance aside, is a new time base.
 const AHEAD: i64 = 1600;
 /// This many late packets in a row, over at least `LATE_FOR`, are a longer path, not stragglers.
 const LATE_RUN: u32 = 8;
@@ -53,10 +54,21 @@ pub struct Counters {
     pub filled: u64,
 }
 
+/// What a timeline puts up with.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long a hole is kept open.
+    pub reorder: Duration,
+    /// How far off the clock a source may be.
+    pub tolerance: Duration,
+}
+
 #[derive(Debug)]
 pub struct Timeline {
     clock: CallClock,
     reorder: Duration,
+    /// How far off the clock a source may be, in samples.
+    tolerance: i64,
     /// Where the next chunk starts.
     next: i64,
     window: Window,
@@ -88,16 +100,18 @@ struct LateRun {
 }
 
 impl Timeline {
-    pub fn new(clock: CallClock, now: Instant, reorder: Duration) -> Self {
+    pub fn new(clock: CallClock, now: Instant, patience: Patience) -> Self {
+        let tolerance = patience.tolerance.as_millis() as i64 * PER_MS;
         Self {
             clock,
-            reorder,
+            reorder: patience.reorder,
+            tolerance,
             next: clock.position(now) / CHUNK_I * CHUNK_I,
             window: Window::default(),
             source: None,
             flowing: false,
             hole_since: None,
-            drift: Drift::new(now),
+            drift: Drift::new(now, tolerance),
             cut: 0,
             late_run: None,
             counters: Counters::default(),
@@ -193,10 +207,15 @@ impl Timeline {
     }
 
     /// When the next chunk is given up: its end, plus how late this source runs anyway, plus one
-    /// packet that would show the hole, plus the time for one that was overtaken.
+    /// packet that would show the hole, plus the time for one that was overtaken. While nobody talks
+    /// there is nothing to miss: only who begins must find its place, with a packet of 60 ms at most.
     fn overdue(&self) -> Instant {
-        let wait = self.drift.lateness() + 2 * CHUNK_I;
-        self.clock.instant(self.next + wait) + self.reorder
+        if self.flowing {
+            let wait = self.drift.lateness() + 2 * CHUNK_I;
+            self.clock.instant(self.next + wait) + self.reorder
+        } else {
+            self.clock.instant(self.next + 3 * CHUNK_I)
+        }
     }
 
     /// Where this audio belongs, and whether nothing is missing before it; `None` when a source
@@ -217,7 +236,7 @@ impl Timeline {
         let position = source.position + ticks;
         let lateness = self.clock.position(now) - (position + length);
         let jumped = ticks > elapsed + JUMP || ticks < -JUMP || (ticks < 0 && step > 0);
-        if jumped || lateness < -AHEAD {
+        if jumped || lateness < -(AHEAD + self.tolerance) {
             return self.anchor(now, piece, length, emit).map(|at| (at, true));
         }
         if ticks <= 0 {
@@ -233,7 +252,7 @@ impl Timeline {
             position,
             heard: now,
         };
-        if let Some(slip) = self.drift.note(now, lateness) {
+        if let Some(slip) = self.drift.note(now, lateness, piece.audio) {
             self.counters.slips += 1;
             match slip {
                 Slip::Insert => source.position += CHUNK_I,
@@ -258,7 +277,7 @@ impl Timeline {
         let taken = self.next.max(self.window.end());
         let clock = self.clock.position(now);
         let position = nearest_chunk(clock - length).max(chunk_up(taken));
-        if position + length > clock + AHEAD {
+        if position + length > clock + AHEAD + self.tolerance {
             self.source = None;
             return None;
         }
@@ -270,7 +289,7 @@ impl Timeline {
             heard: now,
         });
         self.flowing = true;
-        self.drift = Drift::new(now);
+        self.drift = Drift::new(now, self.tolerance);
         self.late_run = None;
         self.cut = 0;
         Some(position)

@@ -51,6 +51,7 @@ class MediaConfig:
     trusted_ca: str | None = None
     system_roots: bool = True
     reorder_ms: int = 40
+    tolerance_ms: int = 20
     rtp_timeout_ms: int = 0
     user_agent: str = "Bridgetap"
     connect_timeout_ms: int = 5000

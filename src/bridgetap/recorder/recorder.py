@@ -23,6 +23,7 @@ ANYBODY = (Admission(network="0.0.0.0/0", trunk="anybody"), Admission(network=":
 REALM = "bridgetap"
 MAX_AT_ONCE = 1000
 PATIENCE_MS = 1000  # for what is late: nobody hears a recording while it is made
+TOLERANCE_MS = 200  # its time is the sender's, and ours only where that is clearly another
 KEPT = 100  # recordings that are over and still looked at; the folder has them all
 
 
@@ -63,7 +64,7 @@ async def open_recorder(
         max_dialogs=MAX_AT_ONCE,
         trace=None if config.trace is None else str(config.trace),
     )
-    core = open_core(sip, MediaConfig(threads=1, system_roots=False, reorder_ms=PATIENCE_MS))
+    core = open_core(sip, MediaConfig(threads=1, system_roots=False, reorder_ms=PATIENCE_MS, tolerance_ms=TOLERANCE_MS))
     core.start()
     try:
         recorder = Recorder(core, config, told=told)

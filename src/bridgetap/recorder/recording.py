@@ -27,12 +27,14 @@ class Track:
         return self.stats is not None
 
     def figures(self) -> dict[str, object]:
-        """For the summary. `filled_ms` is silence of ours where the sound was lost or came too late."""
-        got, lost, late, filled_ms = 0, 0, 0, 0
+        """For the summary. `filled_ms`: silence of ours where sound was lost or came too late. `slips`: how often
+        20 ms were put in or left out, for the sender's clock is not ours."""
+        got, lost, late, filled_ms, slips = 0, 0, 0, 0, 0
         if (stats := self.stats) is not None:
-            got, lost, late, filled_ms = stats.packets_received, stats.lost, stats.late, stats.filled_ms
-        name = self.wav.name
-        return {"label": self.label, "wav": name, "packets": got, "lost": lost, "late": late, "filled_ms": filled_ms}
+            got, lost, late = stats.packets_received, stats.lost, stats.late
+            filled_ms, slips = stats.filled_ms, stats.slips
+        heard = {"packets": got, "lost": lost, "late": late, "filled_ms": filled_ms, "slips": slips}
+        return {"label": self.label, "wav": self.wav.name, **heard}
 
     def words(self) -> str:
         """The same for a person."""

@@ -2,7 +2,7 @@
 //!
 //! A timeline exists only while somebody listens: forks, recordings, the in-band key detector.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::copies::Copies;
 use crate::clock::{CHUNK_I, CHUNK_MS, CallClock};
@@ -14,12 +14,12 @@ use crate::ids::{LegId, RecordId};
 use crate::record::Record;
 use crate::seq::Seq;
 use crate::sink::Sink;
-use crate::timeline::{Chunk, Counters, Piece, Timeline};
+use crate::timeline::{Chunk, Counters, Patience, Piece, Timeline};
 
 #[derive(Debug)]
 pub struct Taps {
     clock: CallClock,
-    reorder: Duration,
+    patience: Patience,
     timelines: [Option<Box<Timeline>>; 2],
     pub listeners: Listeners,
     /// Of inbound timelines that are gone.
@@ -39,10 +39,10 @@ pub struct Listeners {
 }
 
 impl Taps {
-    pub fn new(leg: LegId, clock: CallClock, reorder: Duration) -> Self {
+    pub fn new(leg: LegId, clock: CallClock, patience: Patience) -> Self {
         Self {
             clock,
-            reorder,
+            patience,
             timelines: [None, None],
             listeners: Listeners {
                 leg,
@@ -233,7 +233,7 @@ impl Taps {
         let mut first = (self.clock.position(now) / CHUNK_I) as u64;
         for &track in tracks {
             let timeline = self.timelines[track as usize]
-                .get_or_insert_with(|| Box::new(Timeline::new(self.clock, now, self.reorder)));
+                .get_or_insert_with(|| Box::new(Timeline::new(self.clock, now, self.patience)));
             first = first.max(timeline.next_index());
         }
         first

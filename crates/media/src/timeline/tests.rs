@@ -4,7 +4,10 @@ use super::*;
 
 mod hour;
 
-const REORDER: Duration = Duration::from_millis(40);
+const PATIENCE: Patience = Patience {
+    reorder: Duration::from_millis(40),
+    tolerance: Duration::from_millis(20),
+};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -32,7 +35,7 @@ impl Rig {
         let start = Instant::now();
         Self {
             start,
-            timeline: Timeline::new(CallClock::new(start), start, REORDER),
+            timeline: Timeline::new(CallClock::new(start), start, PATIENCE),
             out: Vec::new(),
             audio: None,
         }
@@ -117,6 +120,64 @@ fn fifty_chunks_a_second_when_nothing_flows() {
             .iter()
             .all(|out| out.first == ULAW_SILENCE && out.filled == 0)
     );
+}
+
+#[test]
+fn while_nobody_talks_silence_keeps_time_and_who_begins_is_not_late() {
+    let mut rig = Rig::new();
+    for end in (20..=1000).step_by(20) {
+        rig.run_to(ms(end + 40));
+        assert_eq!(rig.out.len() as u64, end / 20, "two packets later at most");
+    }
+    for begins in 0..20_u16 {
+        let mut rig = Rig::new();
+        for n in 0..200_u16 {
+            let at = ms(1000 + u64::from(begins) + 20 * u64::from(n));
+            rig.push(at, n, 160 * u32::from(n), &[7; 160]);
+        }
+        assert_eq!(rig.timeline.counters(), Counters::default(), "{begins}");
+        assert!(gapless(&rig.out));
+    }
+}
+
+#[test]
+fn a_path_that_becomes_shorter_costs_no_word() {
+    let mut rig = Rig::new();
+    rig.audio = Some(Vec::new());
+    for n in 0..400_u16 {
+        let delay = if n < 50 { 85 } else { 5 };
+        let voice = if (200..210).contains(&n) {
+            ULAW_SILENCE
+        } else {
+            1
+        };
+        let at = ms(20 * u64::from(n + 1) + delay);
+        rig.push(at, n, 160 * u32::from(n), &[voice; 160]);
+    }
+    let words = rig.audio.unwrap().iter().filter(|byte| **byte == 1).count();
+    assert_eq!(words, 390 * 160);
+    assert!(rig.timeline.counters().slips > 0);
+}
+
+#[test]
+fn a_source_that_may_be_off_so_far_is_left_as_it_is() {
+    for (tolerance, slips) in [(20, true), (200, false)] {
+        let mut rig = Rig::new();
+        let patience = Patience {
+            reorder: ms(1000),
+            tolerance: ms(tolerance),
+        };
+        rig.timeline = Timeline::new(CallClock::new(rig.start), rig.start, patience);
+        for n in 0..600_u16 {
+            let delay = if n / 100 % 2 == 0 { 5 } else { 105 };
+            let at = ms(20 * u64::from(n + 1) + delay);
+            rig.push(at, n, 160 * u32::from(n), &[ULAW_SILENCE; 160]);
+        }
+        let counters = rig.timeline.counters();
+        assert_eq!(counters.late, 0, "{tolerance} ms");
+        assert_eq!(counters.slips > 0, slips, "{tolerance} ms");
+        assert_eq!(counters.filled > 0, slips, "{tolerance} ms");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) struct MediaConfig {
 impl MediaConfig {
     #[new]
     #[pyo3(signature = (
-        *, ports = (16384, 32767), threads = 0, trusted_ca = None, system_roots = true, reorder_ms = 40,
+        *, ports = (16384, 32767), threads = 0, trusted_ca = None, system_roots = true, reorder_ms = 40, tolerance_ms = 20,
         rtp_timeout_ms = 0, user_agent = "Bridgetap", connect_timeout_ms = 5000,
         handshakes_per_second = 200, close_drain_ms = 5000, coalesce_ms = 0, allow_networks = Vec::new(), deny_networks = Vec::new()
     ))]
@@ -78,6 +78,7 @@ impl MediaConfig {
         trusted_ca: Option<String>,
         system_roots: bool,
         reorder_ms: u64,
+        tolerance_ms: u64,
         rtp_timeout_ms: u64,
         user_agent: &str,
         connect_timeout_ms: u64,
@@ -94,6 +95,7 @@ impl MediaConfig {
                 trusted_ca,
                 system_roots,
                 reorder: Duration::from_millis(reorder_ms),
+                tolerance: Duration::from_millis(tolerance_ms),
                 rtp_timeout: Duration::from_millis(rtp_timeout_ms),
                 user_agent: user_agent.to_owned(),
                 connect_timeout: Duration::from_millis(connect_timeout_ms),

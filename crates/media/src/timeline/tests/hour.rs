@@ -66,7 +66,7 @@ fn an_hour_of_loss_reordering_pauses_and_drift_stays_within_one_packet() {
         let mut caller = Caller { ppm, ptime, seed };
         let start = Instant::now();
         let clock = CallClock::new(start);
-        let mut timeline = Timeline::new(clock, start, REORDER);
+        let mut timeline = Timeline::new(clock, start, PATIENCE);
         let (mut expected, mut checked, mut worst) = (0_u64, 0_u32, 0_i64);
         let mut check = |chunk: Chunk<'_>| {
             assert_eq!(chunk.index, expected);
@@ -107,9 +107,9 @@ fn an_hour_of_loss_reordering_pauses_and_drift_stays_within_one_packet() {
             ended = now;
         }
         let counters = timeline.counters();
-        // One packet, and what a clock drifts within the half second of a decision.
+        // One packet, and what a clock drifts while it is measured and a pause is waited for.
         assert!(
-            worst <= 160 + 32,
+            worst <= 160 + 48,
             "{ppm} ppm, ptime {ptime}: {worst} samples off, {counters:?}"
         );
         assert!(
