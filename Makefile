@@ -53,11 +53,11 @@ rust-lint:
 rust-test: $(STAMP)
 	cargo test --locked --workspace --exclude bridgetap-python --quiet
 
-# Two at a time, for most of them wait for something; a file stays together, for what it sets up. Those with programs of
-# others come alone: sipp with fifty calls keeps no time on a processor that it shares.
+# Two at a time, for most of them wait for something; a file stays together, for what it sets up. At last those that
+# need the machine for themselves.
 pytest: build
-	$(BIN)/pytest -rs --numprocesses=2 --dist=loadfile --ignore=tests/interop
-	$(BIN)/pytest -rs tests/interop
+	$(BIN)/pytest -rs --numprocesses=2 --dist=loadfile -m "not alone"
+	$(BIN)/pytest -rs -m alone
 
 peers: # programs of others: installed as root in CI, otherwise only named
 	@tests/interop/peers.sh $(if $(and $(filter true,$(CI)),$(filter 0,$(shell id -u))),install,report)

@@ -91,6 +91,7 @@ def most_at_once(spans: Iterable[tuple[int, int]]) -> int:
     return most
 
 
+@pytest.mark.alone
 async def test_fifty_calls_at_once_each_track_its_party(
     tmp_path: Path, tone_files: Path, authority: Authority, localhost: tuple[Path, Path]
 ) -> None:

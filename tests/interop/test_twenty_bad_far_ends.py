@@ -165,6 +165,6 @@ async def test_twenty_and_more_bad_far_ends_harm_nobody(
             if rows[name]["code"] != bad.code or rows[name]["end_reason"] not in bad.reasons
         }
         assert not wrong, wrong
-        assert {name for name, row in rows.items() if row["ms_dropped"]} == {
-            name for name, bad in FAR_ENDS.items() if bad.lags
-        }
+        dropped = {name for name, row in rows.items() if row["ms_dropped"]}
+        dropped -= {"resets later"}  # what was on its way then is lost
+        assert dropped == {name for name, bad in FAR_ENDS.items() if bad.lags}
