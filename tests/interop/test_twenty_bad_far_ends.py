@@ -24,6 +24,7 @@ close_drain_ms = 500
 max_tracks_per_call = 32
 """
 GROWTH = 48 * 1024 * 1024  # of the whole process: twenty rings, twenty sockets, and what Python takes meanwhile
+ON_ITS_WAY_MS = 1000  # what a connection that is reset may take along
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,7 @@ async def test_twenty_and_more_bad_far_ends_harm_nobody(
             if rows[name]["code"] != bad.code or rows[name]["end_reason"] not in bad.reasons
         }
         assert not wrong, wrong
-        dropped = {name for name, row in rows.items() if row["ms_dropped"]}
-        dropped -= {"resets later"}  # what was on its way then is lost
-        assert dropped == {name for name, bad in FAR_ENDS.items() if bad.lags}
+        assert rows["resets later"]["ms_dropped"] <= ON_ITS_WAY_MS
+        assert {name for name, row in rows.items() if row["ms_dropped"] and name != "resets later"} == {
+            name for name, bad in FAR_ENDS.items() if bad.lags
+        }

@@ -155,11 +155,6 @@ impl MediaThread {
         }
     }
 
-    pub(super) fn has_come(&mut self, leg: LegId, now: Instant) {
-        self.expected.has_come(leg);
-        self.go_on(now);
-    }
-
     fn watch_leg(&mut self, entry: LegIo, now: Instant) {
         let id = entry.leg.id;
         let slot = self.io.legs.vacant_entry();

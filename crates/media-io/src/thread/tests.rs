@@ -15,7 +15,7 @@ use crate::connector::{ConnectorConfig, Opened};
 use crate::files::FileOrder;
 use crate::networks::Networks;
 use crate::ports::Ports;
-use crate::route::LegRef;
+use crate::route::{LegRef, Order};
 use crate::testing::{endpoint, leg_media};
 use crate::tls::TlsClient;
 

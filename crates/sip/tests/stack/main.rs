@@ -16,6 +16,7 @@ mod requests;
 mod session;
 mod siprec;
 mod targets;
+mod their_offers;
 mod torture;
 mod wire;
 mod world;
