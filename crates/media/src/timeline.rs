@@ -5,15 +5,17 @@
 //! against the call's clock: when they differ by more than a chunk, one is dropped or inserted, in
 //! a pause where there is one.
 
+mod chunks;
 mod drift;
 mod window;
 
 use std::time::{Duration, Instant};
 
-use self::drift::{Drift, Slip};
+pub use self::chunks::Chunk;
+use self::chunks::{Chunks, chunk_up, nearest_chunk};
+use self::drift::{Drift, Slip, is_quiet};
 use self::window::Window;
-use crate::clock::{CHUNK, CHUNK_I, CallClock, PER_MS};
-use crate::g711::ULAW_SILENCE;
+use crate::clock::{CHUNK_I, CallClock, PER_MS};
 use crate::seq::{Seq, Timestamp};
 
 /// A timestamp that moves this much more than the clock is a new time base, not a pause.
@@ -23,20 +25,6 @@ const AHEAD: i64 = 1600;
 /// This many late packets in a row, over at least `LATE_FOR`, are a longer path, not stragglers.
 const LATE_RUN: u32 = 8;
 const LATE_FOR: Duration = Duration::from_millis(150);
-
-static SILENCE: [u8; CHUNK] = [ULAW_SILENCE; CHUNK];
-
-/// 20 ms of µ-law audio at a place on the call's clock.
-#[derive(Debug, Clone, Copy)]
-pub struct Chunk<'a> {
-    pub index: u64,
-    pub audio: &'a [u8; CHUNK],
-    /// When the packet came that completed it; absent when it is all silence of ours.
-    pub arrived: Option<Instant>,
-    /// Samples of silence put where the stream had a hole. Silence while nobody talks to this
-    /// direction at all is none.
-    pub filled: u16,
-}
 
 /// Audio of one packet, as µ-law.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +57,7 @@ pub struct Timeline {
     reorder: Duration,
     /// How far off the clock a source may be, in samples.
     tolerance: i64,
-    /// Where the next chunk starts.
-    next: i64,
-    window: Window,
+    chunks: Chunks,
     source: Option<Source>,
     /// Has anybody talked since the start or since `source_ended`? Then silence is a repair.
     flowing: bool,
@@ -81,7 +67,8 @@ pub struct Timeline {
     /// Samples to cut from what comes next, after a slip backwards.
     cut: i64,
     late_run: Option<LateRun>,
-    counters: Counters,
+    late: u64,
+    slips: u64,
 }
 
 /// The newest packet, which ties RTP time to the call's clock.
@@ -106,25 +93,29 @@ impl Timeline {
             clock,
             reorder: patience.reorder,
             tolerance,
-            next: clock.position(now) / CHUNK_I * CHUNK_I,
-            window: Window::default(),
+            chunks: Chunks::from(clock.position(now)),
             source: None,
             flowing: false,
             hole_since: None,
             drift: Drift::new(now, tolerance),
             cut: 0,
             late_run: None,
-            counters: Counters::default(),
+            late: 0,
+            slips: 0,
         }
     }
 
     /// The index of the chunk that comes next.
     pub fn next_index(&self) -> u64 {
-        (self.next / CHUNK_I) as u64
+        self.chunks.next_index()
     }
 
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            late: self.late,
+            slips: self.slips,
+            filled: self.chunks.filled(),
+        }
     }
 
     /// A packet with audio.
@@ -134,21 +125,19 @@ impl Timeline {
             return self.note(piece.sequence);
         }
         let Some((mut position, unbroken)) = self.place(now, &piece, length, emit) else {
-            self.counters.late += 1;
+            self.late += 1;
             return;
         };
-        if position + length <= self.next {
+        if position + length <= self.chunks.next() {
             return self.too_late(now, piece, length, emit);
         }
         self.late_run = None;
-        let reached = self.window.contiguous(self.next);
-        if unbroken && position > reached && self.window.end() <= reached {
+        let reached = self.chunks.reached();
+        if unbroken && position > reached && !self.chunks.has_hole() {
             // Nothing is missing: the source paused, or we slipped. Go on on a chunk's boundary,
             // so that packets and chunks stay in step.
-            let aligned = nearest_chunk(position).max(chunk_up(reached));
-            if let Some(source) = &mut self.source {
-                source.position += aligned - position;
-            }
+            let aligned = self.drift.boundary(position).max(chunk_up(reached));
+            self.moved(aligned - position);
             position = aligned;
             self.fill_to(position, emit);
         }
@@ -188,17 +177,16 @@ impl Timeline {
 
     pub fn handle_timeout(&mut self, now: Instant, emit: &mut impl FnMut(Chunk<'_>)) {
         loop {
-            let reached = self.window.contiguous(self.next);
+            let reached = self.chunks.reached();
             if self
                 .hole_since
                 .is_some_and(|since| since + self.reorder <= now)
             {
-                let beyond = self.window.covered_after(reached).unwrap_or(reached);
-                self.fill_to(beyond, emit);
+                self.fill_to(self.chunks.beyond_hole(), emit);
                 self.hole_since = None;
                 self.watch_hole(now, reached);
             } else if self.overdue() <= now {
-                self.fill_to(self.next + CHUNK_I, emit);
+                self.fill_to(self.chunks.next() + CHUNK_I, emit);
                 self.watch_hole(now, reached);
             } else {
                 return;
@@ -212,9 +200,9 @@ impl Timeline {
     fn overdue(&self) -> Instant {
         if self.flowing {
             let wait = self.drift.lateness() + 2 * CHUNK_I;
-            self.clock.instant(self.next + wait) + self.reorder
+            self.clock.instant(self.chunks.next() + wait) + self.reorder
         } else {
-            self.clock.instant(self.next + 3 * CHUNK_I)
+            self.clock.instant(self.chunks.next() + 3 * CHUNK_I)
         }
     }
 
@@ -242,28 +230,43 @@ impl Timeline {
         if ticks <= 0 {
             return Some((position, false));
         }
-        let mut source = Source {
-            sequence: if !(-100..=0).contains(&step) {
-                piece.sequence
-            } else {
+        let overtaken = (-100..=0).contains(&step);
+        self.source = Some(Source {
+            sequence: if overtaken {
                 source.sequence
+            } else {
+                piece.sequence
             },
             timestamp: piece.timestamp,
             position,
             heard: now,
+        });
+        let beyond = position - self.chunks.end();
+        let costs_nothing = |slip| match slip {
+            // Something is missing before it: a hole, filled already or not, may grow or shrink.
+            Slip::Insert if ticks >= length + CHUNK_I => true,
+            Slip::Drop if beyond >= CHUNK_I => true,
+            _ => is_quiet(piece.audio),
         };
-        if let Some(slip) = self.drift.note(now, lateness, piece.audio) {
-            self.counters.slips += 1;
-            match slip {
-                Slip::Insert => source.position += CHUNK_I,
-                Slip::Drop => {
-                    source.position -= CHUNK_I;
-                    self.cut += CHUNK_I;
-                }
-            }
+        let moved = match self.drift.note(now, lateness, costs_nothing) {
+            None => 0,
+            Some(Slip::Insert) => CHUNK_I,
+            Some(Slip::Drop) => -CHUNK_I,
+        };
+        if moved != 0 {
+            self.slips += 1;
+            self.cut += (-moved).max(0);
+            self.moved(moved);
         }
-        self.source = Some(source);
-        Some((source.position, step == 1))
+        Some((position + moved, step == 1))
+    }
+
+    /// The source stands `by` samples later from now on.
+    fn moved(&mut self, by: i64) {
+        if let Some(source) = &mut self.source {
+            source.position += by;
+        }
+        self.drift.moved(by);
     }
 
     /// Tie a new time base to the clock: what has just come ends about now, on a chunk's boundary.
@@ -274,9 +277,8 @@ impl Timeline {
         length: i64,
         emit: &mut impl FnMut(Chunk<'_>),
     ) -> Option<i64> {
-        let taken = self.next.max(self.window.end());
         let clock = self.clock.position(now);
-        let position = nearest_chunk(clock - length).max(chunk_up(taken));
+        let position = nearest_chunk(clock - length).max(chunk_up(self.chunks.end()));
         if position + length > clock + AHEAD + self.tolerance {
             self.source = None;
             return None;
@@ -307,7 +309,7 @@ impl Timeline {
             self.cut -= length;
             return;
         }
-        self.counters.late += 1;
+        self.late += 1;
         let run = self.late_run.get_or_insert(LateRun {
             since: now,
             packets: 0,
@@ -317,7 +319,7 @@ impl Timeline {
             // The path has become longer for good. Chunks inserted count as slips.
             let before = self.source.map_or(0, |source| source.position);
             if let Some(position) = self.anchor(now, &piece, length, emit) {
-                self.counters.slips += ((position - before) / CHUNK_I).unsigned_abs();
+                self.slips += ((position - before) / CHUNK_I).unsigned_abs();
                 self.write(now, position, piece.audio, emit);
             }
         }
@@ -326,93 +328,27 @@ impl Timeline {
     fn write(
         &mut self,
         now: Instant,
-        mut position: i64,
-        mut audio: &[u8],
+        position: i64,
+        audio: &[u8],
         emit: &mut impl FnMut(Chunk<'_>),
     ) {
-        if position < self.next {
-            let passed = self.next - position;
-            self.cut = (self.cut - passed).max(0);
-            audio = audio.get(passed as usize..).unwrap_or_default();
-            position = self.next;
-        }
-        // The ordinary case copies nothing.
-        while position == self.next && self.window.is_empty() {
-            let Some((chunk, rest)) = audio.split_first_chunk::<CHUNK>() else {
-                break;
-            };
-            emit(Chunk {
-                index: self.next_index(),
-                audio: chunk,
-                arrived: Some(now),
-                filled: 0,
-            });
-            self.next += CHUNK_I;
-            position = self.next;
-            audio = rest;
-        }
-        if !audio.is_empty() {
-            self.window.write(self.next, position, audio, now);
-            self.hand_on(emit);
-        }
+        let passed = (self.chunks.next() - position).max(0);
+        self.cut = (self.cut - passed).max(0);
+        self.chunks.write(now, position, audio, emit);
     }
 
-    /// Hand on all whole chunks.
-    fn hand_on(&mut self, emit: &mut impl FnMut(Chunk<'_>)) {
-        while let Some(slot) = self.window.take_whole(self.next) {
-            emit(Chunk {
-                index: (self.next / CHUNK_I) as u64,
-                audio: &slot.audio,
-                arrived: slot.arrived,
-                filled: slot.filled,
-            });
-            self.next += CHUNK_I;
-        }
-    }
-
-    /// Put silence into every hole before `position`.
     fn fill_to(&mut self, position: i64, emit: &mut impl FnMut(Chunk<'_>)) {
-        loop {
-            let reached = self.window.contiguous(self.next);
-            if reached >= position {
-                return;
-            }
-            let end = position.min((reached / CHUNK_I + 1) * CHUNK_I);
-            if self.window.is_empty() && end - self.next == CHUNK_I {
-                let filled = u16::from(self.flowing) * CHUNK as u16;
-                self.counters.filled += u64::from(filled);
-                emit(Chunk {
-                    index: self.next_index(),
-                    audio: &SILENCE,
-                    arrived: None,
-                    filled,
-                });
-                self.next += CHUNK_I;
-            } else {
-                let filled = self.window.fill(self.next, reached, end, self.flowing);
-                self.counters.filled += u64::from(filled);
-                self.hand_on(emit);
-            }
-        }
+        self.chunks.fill_to(position, self.flowing, emit);
     }
 
     /// Start, restart or end the wait for a hole, after everything before `reached` was whole.
     fn watch_hole(&mut self, now: Instant, reached: i64) {
-        let reaches = self.window.contiguous(self.next);
-        if self.window.end() <= reaches {
+        if !self.chunks.has_hole() {
             self.hole_since = None;
-        } else if self.hole_since.is_none() || reaches > reached {
+        } else if self.hole_since.is_none() || self.chunks.reached() > reached {
             self.hole_since = Some(now);
         }
     }
-}
-
-fn nearest_chunk(position: i64) -> i64 {
-    (position + CHUNK_I / 2).div_euclid(CHUNK_I) * CHUNK_I
-}
-
-fn chunk_up(position: i64) -> i64 {
-    (position + CHUNK_I - 1).div_euclid(CHUNK_I) * CHUNK_I
 }
 
 #[cfg(test)]

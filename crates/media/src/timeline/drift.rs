@@ -1,11 +1,12 @@
 //! RTP time against the call's clock: the earliest packet of each half second tells how late a
 //! source runs; jitter only ever makes packets later.
 //!
-//! A source that runs too late or too early is put right by a chunk where nobody speaks. Only one that
-//! is wrong for long and never falls quiet loses a chunk of what it says.
+//! A source that runs too late or too early is put right by a chunk where nobody speaks or where a hole is
+//! anyway. Only one that is wrong for long and has neither loses a chunk of what it says.
 
 use std::time::{Duration, Instant};
 
+use super::chunks::nearest_chunk;
 use crate::clock::CHUNK_I;
 use crate::g711::ULAW_TO_LINEAR;
 
@@ -27,7 +28,8 @@ pub enum Slip {
 pub struct Drift {
     since: Instant,
     least: Option<i64>,
-    lateness: i64,
+    /// How late it was at best in the last half second, in samples; below 0, how early.
+    off: i64,
     /// How far off it may be, in samples.
     tolerance: i64,
     /// What is to be done at the next pause, and since when.
@@ -41,7 +43,7 @@ impl Drift {
         Self {
             since: now,
             least: None,
-            lateness: 0,
+            off: 0,
             tolerance: tolerance.max(CHUNK_I),
             due: None,
         }
@@ -49,11 +51,34 @@ impl Drift {
 
     /// How late this source runs at best, in samples, from 0 to the tolerance.
     pub fn lateness(&self) -> i64 {
-        self.lateness
+        self.off.clamp(0, self.tolerance)
     }
 
-    /// A packet with this audio, as µ-law, came `lateness` samples after its place on the clock.
-    pub fn note(&mut self, now: Instant, lateness: i64, audio: &[u8]) -> Option<Slip> {
+    /// The boundary of a chunk on which the source goes on that has paused and would go on at `position`.
+    /// The pause takes what the source is about to be put right for.
+    pub fn boundary(&self, position: i64) -> i64 {
+        let borne = self.tolerance - CHUNK_I;
+        let off = self.off - self.off.clamp(-borne, borne);
+        nearest_chunk(position + off.clamp(-CHUNK_I, CHUNK_I))
+    }
+
+    /// The source stands `by` samples later on the clock from now on.
+    pub fn moved(&mut self, by: i64) {
+        if by != 0 {
+            self.off -= by;
+            self.least = self.least.map(|least| least - by);
+            self.due = None;
+        }
+    }
+
+    /// A packet came `lateness` samples after its place on the clock. `costs_nothing`: is no word
+    /// cut just here by that slip? Whoever is told to slip says so with `moved`.
+    pub fn note(
+        &mut self,
+        now: Instant,
+        lateness: i64,
+        costs_nothing: impl FnOnce(Slip) -> bool,
+    ) -> Option<Slip> {
         let least = self.least.map_or(lateness, |least| least.min(lateness));
         self.least = Some(least);
         if now.saturating_duration_since(self.since) >= EVERY {
@@ -61,24 +86,14 @@ impl Drift {
         }
         let (slip, since) = self.due?;
         let waited = now.saturating_duration_since(since);
-        if waited < PATIENCE && !is_quiet(audio) {
-            return None;
-        }
-        // Whether that was enough is seen in the next half second.
-        *self = Self {
-            since: now,
-            least: None,
-            due: None,
-            ..*self
-        };
-        Some(slip)
+        (waited >= PATIENCE || costs_nothing(slip)).then_some(slip)
     }
 
     /// How early a packet came in half a second at best.
     fn measured(&mut self, now: Instant, least: i64) {
         self.since = now;
         self.least = None;
-        self.lateness = least.clamp(0, self.tolerance);
+        self.off = least;
         let slip = if least > 0 { Slip::Insert } else { Slip::Drop };
         let off = least.abs();
         self.due = match self.due {
@@ -91,7 +106,8 @@ impl Drift {
     }
 }
 
-fn is_quiet(audio: &[u8]) -> bool {
+/// Is this a pause, as µ-law?
+pub fn is_quiet(audio: &[u8]) -> bool {
     audio
         .iter()
         .all(|&byte| ULAW_TO_LINEAR[usize::from(byte)].unsigned_abs() <= QUIET)
@@ -102,9 +118,6 @@ mod tests {
     use super::*;
     use crate::g711::ULAW_SILENCE;
 
-    const LOUD: [u8; 160] = [0; 160];
-    const QUIET: [u8; 160] = [ULAW_SILENCE; 160];
-
     /// When a source slips whose packets come that late or early from the start on: packet, slip. `quiet`
     /// tells which of them are.
     fn slips(lateness: i64, quiet: impl Fn(u64) -> bool) -> Vec<(u64, Slip)> {
@@ -112,13 +125,14 @@ mod tests {
         let mut drift = Drift::new(start, CHUNK_I);
         let mut off = lateness;
         let packets = (1..600_u64).filter_map(|n| {
-            let audio = if quiet(n) { &QUIET } else { &LOUD };
-            let slip = drift.note(start + Duration::from_millis(20 * n), off, audio)?;
-            off += if slip == Slip::Insert {
-                -CHUNK_I
-            } else {
+            let slip = drift.note(start + Duration::from_millis(20 * n), off, |_| quiet(n))?;
+            let by = if slip == Slip::Insert {
                 CHUNK_I
+            } else {
+                -CHUNK_I
             };
+            drift.moved(by);
+            off -= by;
             Some((n, slip))
         });
         packets.collect()
@@ -133,6 +147,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_louder_than_a_room_is_quiet() {
+        assert!(is_quiet(&[ULAW_SILENCE; 160]));
+        assert!(!is_quiet(&[0; 160]));
+    }
+
+    #[test]
     fn who_never_falls_quiet_is_put_right_all_the_same() {
         assert_eq!(slips(-320, |_| false), [(275, Slip::Drop)]);
     }
@@ -143,9 +163,8 @@ mod tests {
         let mut drift = Drift::new(start, CHUNK_I);
         for n in 1..200 {
             let lateness = if n < 40 { -320 } else { 0 };
-            let audio = if n < 80 { &LOUD } else { &QUIET };
             let at = start + Duration::from_millis(20 * n);
-            assert_eq!(drift.note(at, lateness, audio), None, "{n}");
+            assert_eq!(drift.note(at, lateness, |_| n >= 80), None, "{n}");
         }
     }
 }

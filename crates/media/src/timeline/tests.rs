@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::CHUNK;
+use crate::g711::ULAW_SILENCE;
 
 mod hour;
 
@@ -140,23 +142,56 @@ fn while_nobody_talks_silence_keeps_time_and_who_begins_is_not_late() {
     }
 }
 
-#[test]
-fn a_path_that_becomes_shorter_costs_no_word() {
+/// What comes out, and what was counted, of 400 packets of one whose path changes by 50 ms after a
+/// second. `says` tells what the nth has: `None` when it is lost.
+fn path_changes(from: u64, to: u64, says: impl Fn(u16) -> Option<u8>) -> (Vec<u8>, Counters) {
     let mut rig = Rig::new();
     rig.audio = Some(Vec::new());
     for n in 0..400_u16 {
-        let delay = if n < 50 { 85 } else { 5 };
-        let voice = if (200..210).contains(&n) {
+        let delay = if n < 50 { from } else { to };
+        if let Some(voice) = says(n) {
+            let at = ms(20 * u64::from(n + 1) + delay);
+            rig.push(at, n, 160 * u32::from(n), &[voice; 160]);
+        }
+    }
+    (rig.audio.unwrap(), rig.timeline.counters())
+}
+
+/// One who never falls quiet, of whom 30 packets are lost.
+fn speaks_with_holes(n: u16) -> Option<u8> {
+    (n < 100 || !n.is_multiple_of(10)).then_some(1)
+}
+
+fn words(audio: &[u8]) -> usize {
+    audio.iter().filter(|&&byte| byte == 1).count()
+}
+
+#[test]
+fn a_path_that_becomes_shorter_costs_no_word() {
+    let pauses = |n| {
+        Some(if (200..210).contains(&n) {
             ULAW_SILENCE
         } else {
             1
-        };
-        let at = ms(20 * u64::from(n + 1) + delay);
-        rig.push(at, n, 160 * u32::from(n), &[voice; 160]);
-    }
-    let words = rig.audio.unwrap().iter().filter(|byte| **byte == 1).count();
-    assert_eq!(words, 390 * 160);
-    assert!(rig.timeline.counters().slips > 0);
+        })
+    };
+    let (audio, counters) = path_changes(55, 5, pauses);
+    assert_eq!(words(&audio), 390 * 160);
+    assert!(counters.slips > 0);
+
+    let (audio, counters) = path_changes(55, 5, speaks_with_holes);
+    assert_eq!(words(&audio), 370 * 160);
+    assert!(counters.slips > 0);
+    assert!(counters.filled < 30 * 160, "a hole shrank: {counters:?}");
+}
+
+#[test]
+fn a_path_that_becomes_longer_tears_no_word_apart() {
+    let (audio, counters) = path_changes(5, 55, speaks_with_holes);
+    assert_eq!(words(&audio), 370 * 160);
+    assert!(counters.slips > 0);
+    let spoken = audio.chunk_by(|a, b| a == b).filter(|run| run[0] == 1);
+    assert_eq!(spoken.count(), 31);
 }
 
 #[test]
