@@ -60,9 +60,9 @@ class Program:
             raise RuntimeError(f"{self.process.args!r} ended with {self.process.wait()}")
         return line.strip()
 
-    def ask(self) -> str:
-        """An empty line in, one line out."""
-        self.tell("")
+    def ask(self, line: str = "") -> str:
+        """One line in, one line out."""
+        self.tell(line)
         return self.line()
 
     def tell(self, line: str) -> None:

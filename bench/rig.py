@@ -17,7 +17,7 @@ from bench import certificates
 from bench.copies import Copies, measure_copies
 from bench.cores import Cores, keepers
 from bench.run import Pass, measure
-from bench.targets import Target, Workplace, free_port
+from bench.targets import Recorded, Target, Workplace, free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,13 +41,13 @@ class Rig:
         )
         return result
 
-    def copies(self, target: Target, **how: Any) -> Copies:
+    def copies(self, target: Recorded, **how: Any) -> Copies:
         """One pass of recorded calls, told as soon as it is over. `how`: see `bench.copies.measure_copies`."""
         result = measure_copies(target, self.work, self.cores, **how)
         self.passes.append(result)
         self.console.print(
-            f"  {result.target}, {result.calls} calls: {result.cpu_ms / how['seconds']:.0f} ms/s,"
-            f" {result.copied} copies, {result.numbers_missing} missing, steal {result.steal_percent:.1f} %"
+            f"  {result.target}, {result.calls} calls: {', '.join(f'{us:.2f}' for us in result.costs_us())} us a copy,"
+            f" {result.copied} copies, {result.numbers_missing} missing"
         )
         return result
 

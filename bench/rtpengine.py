@@ -18,13 +18,11 @@ def installed() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rtpengine:
-    """It relays the calls; `forks`: and sends what each party says to the recorder."""
+    """It relays the calls, and sends what each party says to the recorder while they are recorded."""
 
-    forks: bool = True
-
-    @property
-    def name(self) -> str:
-        return "rtpengine, forks" if self.forks else "rtpengine, relay"
+    name: str = "rtpengine"
+    forks: bool = False  # none before they are recorded
+    secure: bool = False
 
     def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program:
         control = free_port(socket.SOCK_DGRAM)
@@ -40,7 +38,7 @@ class Rtpengine:
                 cores.others,
                 *(sys.executable, "-m", "bench.rtpengine_calls"),
                 *("--sip-port", str(work.server_port), "--phones", str(work.callee_port)),
-                *("--control", str(control), "--recorder", str(sink_port if self.forks else 0)),
+                *("--control", str(control), "--recorder", str(sink_port)),
             )
             engine.followers.append(signalling)
             signalling.line()
@@ -48,3 +46,16 @@ class Rtpengine:
             engine.stop()
             raise
         return engine
+
+    def record(self, engine: Program) -> None:
+        _tell(engine, "record")
+
+    def stop_recording(self, engine: Program) -> None:
+        _tell(engine, "stop")
+
+
+def _tell(engine: Program, word: str) -> None:
+    (signalling,) = engine.followers
+    signalling.tell(word)
+    if (done := signalling.line()) != "done":
+        raise RuntimeError(f"the signalling says {done!r} to {word}")

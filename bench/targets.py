@@ -10,10 +10,11 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from bench.cores import Cores
 from bench.process import Program
+from bench.rest import ACCOUNT, TOKEN, Rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,15 @@ class Target(Protocol):
     def start(self, work: Workplace, cores: Cores, *, sink_port: int) -> Program: ...
 
 
+class Recorded(Target, Protocol):
+    """One whose calls can all be recorded and not, while they go on. `secure`: over TLS, by SRTP."""
+
+    @property
+    def secure(self) -> bool: ...
+    def record(self, server: Program) -> None: ...
+    def stop_recording(self, server: Program) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Floor:
     """The least that can be done: `floor --fork MODE`."""
@@ -76,14 +86,10 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridgetap:
-    """`bridgetap serve` with one flow: fork both tracks, then connect the call.
-
-    `recorder`: the fork is SIPREC, by that transport; over `tls` it is SRTP.
-    """
+    """`bridgetap serve` with one flow: fork both tracks, then connect the call."""
 
     what: str = ""  # is special about it, for tables and saved figures
     forks: bool = True
-    recorder: Literal["", "tcp", "tls"] = ""
     streams: str = ""  # more lines of [streams]
     second: tuple[str, ...] = ()  # stream URLs of a second flow, one track each, for calls to SECOND_NUMBER
 
@@ -96,27 +102,47 @@ class Bridgetap:
         folder = work.folder / "server"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        if self.recorder:
-            forks = [{"stream_transport_type": "siprec", "stream_connector": CONNECTOR}]
-        else:
-            forks = _to_websockets([f"wss://localhost:{sink_port}/media"])
-        first = _flow(forks if self.forks else [], tracks="both_tracks", callee_port=work.callee_port)
-        second = _flow(_to_websockets(self.second), tracks="inbound_track", callee_port=work.second_callee_port)
+        forks = [f"wss://localhost:{sink_port}/media"] if self.forks else []
+        first = _flow(forks, tracks="both_tracks", callee_port=work.callee_port)
+        second = _flow(self.second, tracks="inbound_track", callee_port=work.second_callee_port)
         (folder / "flow.json").write_text(json.dumps(first))
         (folder / "second.json").write_text(json.dumps(second))
-        (folder / "bridgetap.toml").write_text(_configuration(work, self.streams) + self._connector(sink_port))
+        (folder / "bridgetap.toml").write_text(_configuration(work, self.streams) + self._more(sink_port))
         command = (sys.executable, "-m", "bridgetap", "serve", "--config", str(folder / "bridgetap.toml"))
         program = Program.start(cores.measured, *command, cwd=folder, log=work.folder / "server.log")
         _wait_until_ready(work.http_port, program)
         return program
 
-    def _connector(self, port: int) -> str:
+    def _more(self, sink_port: int) -> str:
+        """More of the configuration."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedBridgetap(Bridgetap):
+    """Its calls are relayed until they are recorded."""
+
+    http_port: int
+    forks: bool = False
+    secure: bool = False
+
+    @property
+    def name(self) -> str:
+        return "bridgetap, SRTP" if self.secure else "bridgetap"
+
+    def record(self, server: Program) -> None:
+        Rest(self.http_port).record(CONNECTOR)
+
+    def stop_recording(self, server: Program) -> None:
+        Rest(self.http_port).stop_recording(CONNECTOR)
+
+    def _more(self, sink_port: int) -> str:
         """Pings are off: the media is measured, and rtpengine has no signalling either."""
         return f"""
 [[connectors]]
 name = "{CONNECTOR}"
-recorders = ["sip:recorder@localhost:{port};transport={self.recorder or "tcp"}"]
-secure = {str(self.recorder == "tls").lower()}
+recorders = ["sip:recorder@localhost:{sink_port};transport={"tls" if self.secure else "tcp"}"]
+secure = {str(self.secure).lower()}
 ping_s = 0
 """
 
@@ -125,25 +151,22 @@ SECOND_NUMBER = "+15550009999"
 CONNECTOR = "bench"
 
 
-def _to_websockets(urls: Sequence[str]) -> list[dict[str, str]]:
-    return [{"stream_transport_type": "websocket", "stream_url": url} for url in urls]
-
-
-def _flow(to: Sequence[dict[str, str]], *, tracks: str, callee_port: int) -> dict[str, object]:
+def _flow(urls: Sequence[str], *, tracks: str, callee_port: int) -> dict[str, object]:
     """Fork to each, then connect."""
     forks: list[dict[str, object]] = [
         {
             "name": f"fork{number}",
             "type": "fork-stream",
-            "transitions": [{"event": "next", "next": f"fork{number + 1}" if number + 1 < len(to) else "connect"}],
+            "transitions": [{"event": "next", "next": f"fork{number + 1}" if number + 1 < len(urls) else "connect"}],
             "properties": {
                 "stream_action": "start",
                 "stream_name": f"bench{number}",
                 "stream_track": tracks,
-                **where,
+                "stream_transport_type": "websocket",
+                "stream_url": url,
             },
         }
-        for number, where in enumerate(to)
+        for number, url in enumerate(urls)
     ]
     connect = {
         "name": "connect",
@@ -154,7 +177,7 @@ def _flow(to: Sequence[dict[str, str]], *, tracks: str, callee_port: int) -> dic
     trigger = {
         "name": "Trigger",
         "type": "trigger",
-        "transitions": [{"event": "incomingCall", "next": "fork0" if to else "connect"}],
+        "transitions": [{"event": "incomingCall", "next": "fork0" if urls else "connect"}],
         "properties": {},
     }
     return {"description": "bench", "states": [trigger, *forks, connect], "initial_state": "Trigger"}
@@ -167,6 +190,9 @@ listen = ["udp://127.0.0.1:{work.server_port}", "tcp://127.0.0.1:{work.server_po
 trusted_ca = "{work.ca}"
 [media]
 threads = 1
+[account]
+sid = "{ACCOUNT}"
+auth_token = "{TOKEN}"
 [http]
 listen = "127.0.0.1:{work.http_port}"
 [streams]

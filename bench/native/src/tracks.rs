@@ -71,6 +71,11 @@ impl Tracks {
         }
     }
 
+    /// What comes from now on belongs to other tracks, from the same ports or not; what was counted stays.
+    pub fn forget(&mut self) {
+        self.tracks.clear();
+    }
+
     /// The figures, as the inside of a JSON object.
     pub fn json_fields(&self) -> String {
         format!(
@@ -151,6 +156,17 @@ mod tests {
             assert_eq!(tracks.stamp_gaps, gaps, "{stamps:?}");
             assert_eq!(tracks.counted, stamps.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_track_that_was_forgotten_misses_nothing_when_its_port_is_heard_again() {
+        let mut tracks = Tracks::default();
+        tracks.take(&packet(5, Some((1, 5))), 4000);
+        tracks.forget();
+        assert_eq!(tracks.tracks.len(), 0);
+        tracks.take(&packet(905, Some((1, 905))), 4000);
+        let seen = (tracks.missing, tracks.stamp_gaps, tracks.packets);
+        assert_eq!((tracks.tracks.len(), seen), (1, (0, 0, 2)));
     }
 
     #[test]

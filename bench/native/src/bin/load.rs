@@ -1,7 +1,8 @@
 //! The load: N calls through a server, both phones in this process, stamped RTP both ways.
 //!
 //! `load --server 127.0.0.1:5060 --sip-port N --calls N --cps N --settle S --duration S [--number N] [--no-rtp 1]`
-//! Prints a JSON line at `up`, `window-start`, `window-end`, and the report as the last one.
+//! Prints a JSON line at `up`, `window-start`, `window-end`, and the report as the last one. Without `--duration` the
+//! window is open until a line comes on the standard input, or that ends.
 
 use bridgetap_bench::args::arg;
 use bridgetap_bench::figures::Latency;
@@ -10,8 +11,9 @@ use bridgetap_bench::rtp_batch::{Batch, SIZE};
 use bridgetap_bench::sip_text::{Message, sdp, sdp_port};
 use bridgetap_bench::stamp::{PAYLOAD, Stamp};
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::mpsc::TryRecvError;
 
 const FRAME_NS: u64 = 20_000_000;
 
@@ -100,7 +102,7 @@ impl Load {
         let calls = arg("calls", 10usize);
         let gap_ns = (1e9 / arg("cps", 50.0f64)) as u64;
         let settle_ns = (arg("settle", 2.0f64) * 1e9) as u64;
-        let duration_ns = (arg("duration", 10.0f64) * 1e9) as u64;
+        let duration_ns = (arg("duration", f64::INFINITY) * 1e9) as u64;
 
         let started = now_ns();
         let mut next = started;
@@ -126,7 +128,7 @@ impl Load {
         self.run_until(now_ns() + settle_ns);
         say(r#"{"event":"window-start"}"#);
         self.counting = true;
-        self.run_until(now_ns() + duration_ns);
+        self.run_window(now_ns().saturating_add(duration_ns));
         self.counting = false;
         say(r#"{"event":"window-end"}"#);
         self.run_until(now_ns() + 1_000_000_000);
@@ -164,6 +166,21 @@ impl Load {
     fn run_until(&mut self, until: u64) {
         while now_ns() < until {
             self.turn();
+        }
+    }
+
+    fn run_window(&mut self, until: u64) {
+        let (say, said) = std::sync::mpsc::channel::<()>();
+        if until == u64::MAX {
+            std::thread::spawn(move || {
+                let _ = std::io::stdin().lock().read_line(&mut String::new());
+                drop(say);
+            });
+            while said.try_recv() == Err(TryRecvError::Empty) {
+                self.turn();
+            }
+        } else {
+            self.run_until(until);
         }
     }
 

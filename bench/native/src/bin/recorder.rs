@@ -1,7 +1,8 @@
 //! A session recorder that keeps nothing: it takes every SIPREC call and counts the RTP that comes.
 //!
 //! `recorder [--cert PEM --key PEM]`; prints `listening PORT`: SIP by TCP (by TLS with a certificate), RTP by UDP, and
-//! RTCP on the port above. Then a JSON report for each empty line on its standard input, until that ends.
+//! RTCP on the port above. Then a JSON report for each line on its standard input, until that ends: `report`, or
+//! `anew` for one before which all tracks are forgotten, so that those that come next are others.
 
 use bridgetap_bench::args::arg;
 use bridgetap_bench::rtp_batch::{BATCH, Batch};
@@ -38,8 +39,8 @@ fn main() {
 
     let (say, asked) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        for _ in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let _ = say.send(());
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let _ = say.send(line);
         }
     });
 
@@ -81,13 +82,18 @@ fn main() {
         }
         reports += other.receive(&rtcp, |_, _| {});
         match asked.try_recv() {
-            Ok(()) => println!(
-                r#"{{"calls":{},"ended":{},"reports":{reports},"overflowed":{},{}}}"#,
-                recorder.calls,
-                recorder.ended,
-                overflowed(&rtp),
-                tracks.json_fields()
-            ),
+            Ok(line) => {
+                if line == "anew" {
+                    tracks.forget();
+                }
+                println!(
+                    r#"{{"calls":{},"ended":{},"reports":{reports},"overflowed":{},{}}}"#,
+                    recorder.calls,
+                    recorder.ended,
+                    overflowed(&rtp),
+                    tracks.json_fields()
+                );
+            }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return,
         }
