@@ -24,6 +24,8 @@ use crate::sink::Sink;
 pub struct Shard {
     config: ShardConfig,
     legs: Map<LegId, Box<Leg>>,
+    /// How many of them are closed and wait for forks that drain.
+    draining: usize,
     /// Whose each fork is.
     forks: Map<ForkId, LegId>,
     records: Map<RecordId, LegId>,
@@ -61,6 +63,7 @@ impl Shard {
             timers: Timers::new(config.epoch),
             config,
             legs: Map::default(),
+            draining: 0,
             forks: Map::default(),
             records: Map::default(),
             scratch: Box::new(Scratch::new()),
@@ -276,7 +279,7 @@ impl Shard {
     /// Live legs, closed ones whose forks still drain not included.
     #[must_use]
     pub fn leg_count(&self) -> usize {
-        self.legs.values().filter(|leg| !leg.closed).count()
+        self.legs.len() - self.draining
     }
 
     /// Forks that have not ended.
@@ -348,6 +351,7 @@ impl Shard {
         });
         if leg.closed && leg.taps.listeners.forks.is_empty() {
             self.legs.remove(&id);
+            self.draining -= 1;
             return;
         }
         if !leg.closed {

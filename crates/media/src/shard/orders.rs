@@ -269,6 +269,7 @@ impl Shard {
             return;
         };
         leg.close(now, &mut self.scratch, sink);
+        self.draining += 1;
         self.records.retain(|_, owner| *owner != id);
         self.settle(now, id);
     }
