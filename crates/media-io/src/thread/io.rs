@@ -2,7 +2,7 @@
 //! shard's method has returned.
 
 use std::mem::swap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bridgetap_media::{
@@ -11,6 +11,7 @@ use bridgetap_media::{
 use slab::Slab;
 
 use super::conn::Conn;
+use super::outgoing::{Outgoing, Via};
 use crate::counters::Counts;
 use crate::files::{FileOrder, Recorder};
 use crate::ids::IdMap;
@@ -55,6 +56,7 @@ pub(super) struct ForkIo {
 pub(super) struct Io {
     pub(super) legs: Slab<LegIo>,
     pub(super) leg_keys: IdMap<LegId, usize>,
+    outgoing: Outgoing,
     pub(super) conns: Slab<Conn>,
     pub(super) conn_keys: IdMap<ForkId, usize>,
     /// Every fork that has not ended, connected or not.
@@ -81,16 +83,27 @@ impl Io {
         self.legs.get_mut(key)
     }
 
-    fn socket(&self, leg: LegId) -> Option<&PortPair> {
-        let key = *self.leg_keys.get(&leg)?;
-        self.legs.get(key).map(|leg| &leg.sockets)
+    /// Send what waits to be sent. Before a leg's sockets change or go.
+    pub(super) fn flush(&mut self) {
+        let (legs, counts) = (&self.legs, &mut self.counts);
+        self.outgoing.drain(|via, to, datagram| {
+            let sockets = legs.get(via.key).map(|leg| &leg.sockets);
+            let socket = sockets.map(|pair| if via.rtp { &pair.rtp } else { &pair.rtcp });
+            if socket.is_some_and(|socket| socket.send_to(datagram, to).is_ok()) {
+                counts.datagrams_sent += 1;
+            } else {
+                counts.datagrams_refused += 1;
+            }
+        });
     }
 
-    fn sent(&mut self, taken: bool) {
-        if taken {
-            self.counts.datagrams_sent += 1;
-        } else {
+    fn send(&mut self, leg: LegId, rtp: bool, to: SocketAddr, datagram: &[u8]) {
+        let Some(&key) = self.leg_keys.get(&leg) else {
             self.counts.datagrams_refused += 1;
+            return;
+        };
+        if self.outgoing.push(Via { key, rtp }, to, datagram) {
+            self.flush();
         }
     }
 
@@ -124,6 +137,7 @@ impl Io {
         let [Some(first), Some(second)] = keys else {
             return None;
         };
+        self.flush();
         let (one, other) = self.legs.get2_mut(first, second)?;
         swap(&mut one.sockets, &mut other.sockets);
         let (one, other) = (&mut one.counted, &mut other.counted);
@@ -136,6 +150,7 @@ impl Io {
 
     /// A fault of ours: everything that lived here has ended, and says so.
     pub(super) fn end_everything(&mut self, why: &str) {
+        self.flush();
         self.outbox.clear();
         for (fork, io) in std::mem::take(&mut self.forks) {
             self.outbox
@@ -166,17 +181,11 @@ impl Io {
 
 impl Sink for Io {
     fn send_rtp(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
-        let taken = self
-            .socket(leg)
-            .is_some_and(|pair| send(&pair.rtp, to, datagram));
-        self.sent(taken);
+        self.send(leg, true, to, datagram);
     }
 
     fn send_rtcp(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
-        let taken = self
-            .socket(leg)
-            .is_some_and(|pair| send(&pair.rtcp, to, datagram));
-        self.sent(taken);
+        self.send(leg, false, to, datagram);
     }
 
     fn fork_ready(&mut self, fork: ForkId) {
@@ -237,10 +246,6 @@ impl Sink for Io {
     fn leg_stats(&mut self, stats: &LegStats) {
         self.count(stats);
     }
-}
-
-fn send(socket: &UdpSocket, to: SocketAddr, datagram: &[u8]) -> bool {
-    socket.send_to(datagram, to).is_ok()
 }
 
 fn lost_fork(leg: LegId, fork: ForkId, why: &str) -> ForkEnded {
@@ -336,6 +341,42 @@ mod tests {
         ));
         assert!(matches!(&io.file_orders[1], FileOrder::Raise(_)));
         assert!(io.legs.is_empty() && io.forks.is_empty() && io.leg_keys.is_empty());
+    }
+
+    #[test]
+    fn what_waits_to_be_sent_leaves_by_the_socket_it_was_made_for_when_two_change_places() {
+        let mut io = Io::default();
+        leg(&mut io, 1, false);
+        leg(&mut io, 2, false);
+        let heard = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let port = io.leg_mut(LegId(1)).unwrap().sockets.rtp_port();
+        io.send_rtp(LegId(1), heard.local_addr().unwrap(), b"mine");
+        io.exchange(LegId(1), LegId(2));
+        io.flush();
+        let mut datagram = [0; 8];
+        let (len, from) = heard.recv_from(&mut datagram).unwrap();
+        assert_eq!((&datagram[..len], from.port()), (&b"mine"[..], port));
+        assert_eq!(
+            (io.counts.datagrams_sent, io.counts.datagrams_refused),
+            (1, 0)
+        );
+    }
+
+    #[test]
+    fn no_more_waits_to_be_sent_than_there_is_room_for() {
+        let mut io = Io::default();
+        leg(&mut io, 1, false);
+        let heard = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        for number in 0..100_u8 {
+            io.send_rtp(LegId(1), heard.local_addr().unwrap(), &[number]);
+        }
+        assert!(io.counts.datagrams_sent > 64);
+        io.flush();
+        for number in 0..100_u8 {
+            let mut datagram = [0; 8];
+            assert_eq!(heard.recv(&mut datagram).unwrap(), 1);
+            assert_eq!(datagram[0], number);
+        }
     }
 
     #[test]

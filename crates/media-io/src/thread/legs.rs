@@ -89,6 +89,7 @@ impl MediaThread {
 
     /// Clean up behind the shard: sockets of legs that have closed, streams of forks that have.
     pub(super) fn settle(&mut self, now: Instant) {
+        self.io.flush();
         while let Some(leg) = self.io.closed.pop() {
             if let Some(key) = self.io.leg_keys.remove(&leg) {
                 self.io.legs.remove(key); // closing a socket takes it out of epoll as well

@@ -10,6 +10,7 @@ mod io;
 mod legs;
 mod noise;
 mod orders;
+mod outgoing;
 
 use std::io::Result as IoResult;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,6 +180,7 @@ impl MediaThread {
         if self.shard.next_timeout().is_some_and(|at| at <= now) {
             self.shard.handle_timeout(now, &mut self.io);
         }
+        self.io.flush();
         self.pump_ready(now);
         self.check_stopping(now);
         if now >= self.next_sweep {
@@ -196,6 +198,7 @@ impl MediaThread {
                 self.serve(ready);
             }
         }
+        self.io.flush();
     }
 
     /// This thread had no processor for a while. What waits in the sockets came in time: it is heard

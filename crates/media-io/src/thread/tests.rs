@@ -121,6 +121,7 @@ impl Bench {
             let io = &mut thread.io;
             thread.shard.receive_rtp(now, leg.id, from, &mut packet, io);
         }
+        thread.io.flush();
         thread.io.counts.datagrams_sent - before
     }
 }
