@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use self::agreed::Agreed;
 use self::beeps::Beeps;
-use self::copies::Copied;
+use self::copies::{Copied, ROOM, Said};
 pub use self::hear::Heard;
 use self::reports::Reports;
 use self::talk::Speaker;
@@ -43,6 +43,8 @@ const STATS_EVERY: Duration = Duration::from_secs(1);
 pub struct Scratch {
     pub decoded: Decoded,
     pub play: Room,
+    /// What other legs are to send: of any leg, before the shard turns to the next thing.
+    pub said: Vec<Said>,
     /// One datagram.
     pub out: [u8; HEADER_LEN + MAX_AUDIO],
     pub rtcp: Vec<u8>,
@@ -53,6 +55,7 @@ impl Scratch {
         Self {
             decoded: Decoded::new(),
             play: Room::new(),
+            said: Vec::with_capacity(ROOM),
             out: [0; HEADER_LEN + MAX_AUDIO],
             rtcp: Vec::with_capacity(512),
         }
@@ -202,7 +205,7 @@ impl Leg {
     }
 
     pub fn handle_timeout(&mut self, now: Instant, scratch: &mut Scratch, sink: &mut impl Sink) {
-        self.taps.handle_timeout(now, sink);
+        self.taps.handle_timeout(now, &mut scratch.said, sink);
         if self.closed {
             return;
         }

@@ -98,11 +98,10 @@ impl Shard {
             && let Some(other) = self.legs.get_mut(&peer)
         {
             other.relay(now, &heard, packet, &mut self.scratch, sink);
-            self.pass_on_copies(now, peer, sink);
             self.settle_packet(now, peer);
         }
         self.pass_on_keys(now, leg);
-        self.pass_on_copies(now, leg, sink);
+        self.pass_on_copies(now, sink);
         self.settle_packet(now, leg);
     }
 
@@ -127,6 +126,7 @@ impl Shard {
     /// Carry out an order.
     pub fn command(&mut self, now: Instant, command: Command, sink: &mut impl Sink) {
         self.order(now, command, sink);
+        self.pass_on_copies(now, sink);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; an instant already past
@@ -145,7 +145,7 @@ impl Shard {
             leg.armed = None;
             leg.handle_timeout(now, &mut self.scratch, sink);
             self.pass_on_keys(now, id);
-            self.pass_on_copies(now, id, sink);
+            self.pass_on_copies(now, sink);
             self.settle(now, id);
         }
     }
@@ -308,20 +308,18 @@ impl Shard {
         }
     }
 
-    /// What others are to send of this leg now. One that is on its way here from another shard misses it.
-    fn pass_on_copies(&mut self, now: Instant, id: LegId, sink: &mut impl Sink) {
-        let Some(leg) = self.legs.get_mut(&id) else {
+    /// Let others send what was said for them. One that is on its way here from another shard misses it.
+    fn pass_on_copies(&mut self, now: Instant, sink: &mut impl Sink) {
+        if self.scratch.said.is_empty() {
             return;
-        };
-        let said = leg.taps.listeners.copies.take();
-        for chunk in &said {
-            if let Some(other) = self.legs.get_mut(&chunk.to) {
-                other.send_copy(now, chunk, &mut self.scratch, sink);
+        }
+        let mut said = std::mem::take(&mut self.scratch.said);
+        for chunk in said.drain(..) {
+            if let Some(leg) = self.legs.get_mut(&chunk.to) {
+                leg.send_copy(now, &chunk, &mut self.scratch, sink);
             }
         }
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.taps.listeners.copies.done(said);
-        }
+        self.scratch.said = said;
     }
 
     fn with_fork(&mut self, now: Instant, fork: ForkId, act: impl FnOnce(&mut Fork, &Rings)) {

@@ -14,14 +14,13 @@ use crate::sink::Sink;
 use crate::timeline::Chunk;
 use crate::transcode::Audio;
 
-/// Chunks on their way from one leg to another within one call into the shard.
-const ROOM: usize = 16;
+/// Chunks on their way from one leg to others within one call into the shard: more are seldom.
+pub const ROOM: usize = 32;
 
-/// What one leg gives away, and to whom.
+/// To whom one leg gives which of its tracks.
 #[derive(Debug, Default)]
 pub struct Copies {
     targets: Vec<(Track, LegId)>,
-    said: Vec<Said>,
 }
 
 /// One chunk for one leg.
@@ -50,7 +49,6 @@ impl Copies {
     pub fn add(&mut self, track: Track, to: LegId) {
         self.remove(to);
         self.targets.push((track, to));
-        self.said.reserve(ROOM);
     }
 
     pub fn remove(&mut self, to: LegId) {
@@ -64,29 +62,15 @@ impl Copies {
 
     pub fn clear(&mut self) {
         self.targets.clear();
-        self.said.clear();
     }
 
-    pub fn chunk(&mut self, track: Track, chunk: &Chunk<'_>) {
+    pub fn chunk(&self, track: Track, chunk: &Chunk<'_>, said: &mut Vec<Said>) {
         for (_, to) in self.targets.iter().filter(|(taken, _)| *taken == track) {
-            self.said.push(Said {
+            said.push(Said {
                 to: *to,
                 index: chunk.index,
                 ulaw: *chunk.audio,
             });
-        }
-    }
-
-    /// What was said since the last look; give it back by [`done`](Self::done).
-    pub fn take(&mut self) -> Vec<Said> {
-        std::mem::take(&mut self.said)
-    }
-
-    /// Keep the memory.
-    pub fn done(&mut self, mut said: Vec<Said>) {
-        said.clear();
-        if self.said.is_empty() {
-            self.said = said;
         }
     }
 }

@@ -164,7 +164,8 @@ impl Leg {
                 timestamp: header.timestamp,
                 audio: ulaw,
             };
-            self.taps.push(now, Track::Inbound, piece, sink);
+            self.taps
+                .push(now, Track::Inbound, piece, &mut scratch.said, sink);
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::agreed::Kind;
+use super::copies::Said;
 use super::talk::Speaker;
 use super::{Heard, Leg, Scratch};
 use crate::clock::step_up;
@@ -84,7 +85,7 @@ impl Leg {
             .decoded
             .audio(heard_codec, packet.payload(datagram), heard.decoded);
         if self.taps.hears(Track::Outbound) {
-            self.tap_outbound(now, &header, &audio, sink);
+            self.tap_outbound(now, &header, &audio, &mut scratch.said, sink);
         }
         if heard_codec == codec {
             if let (Some(beeps), Some(payload)) =
@@ -138,6 +139,7 @@ impl Leg {
         now: Instant,
         header: &Header,
         audio: &Audio<'_>,
+        said: &mut Vec<Said>,
         sink: &mut impl Sink,
     ) {
         if let Some(ulaw) = audio.ulaw {
@@ -146,7 +148,7 @@ impl Leg {
                 timestamp: header.timestamp,
                 audio: ulaw,
             };
-            self.taps.push(now, Track::Outbound, piece, sink);
+            self.taps.push(now, Track::Outbound, piece, said, sink);
         }
     }
 
@@ -330,7 +332,8 @@ impl Leg {
             timestamp: header.timestamp,
             audio: ulaw,
         };
-        self.taps.push(now, Track::Outbound, piece, sink);
+        self.taps
+            .push(now, Track::Outbound, piece, &mut scratch.said, sink);
     }
 
     /// Send a packet of our own audio: `length` bytes that stand behind the place of the header.

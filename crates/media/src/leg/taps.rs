@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::copies::Copies;
+use super::copies::{Copies, Said};
 use crate::clock::{CHUNK_I, CHUNK_MS, CallClock};
 use crate::config::Track;
 use crate::dtmf::Detector;
@@ -62,11 +62,19 @@ impl Taps {
         self.timelines[track as usize].is_some()
     }
 
-    pub fn push(&mut self, now: Instant, track: Track, piece: Piece<'_>, sink: &mut impl Sink) {
+    /// `said`: what other legs are to send of it.
+    pub fn push(
+        &mut self,
+        now: Instant,
+        track: Track,
+        piece: Piece<'_>,
+        said: &mut Vec<Said>,
+        sink: &mut impl Sink,
+    ) {
         let listeners = &mut self.listeners;
         if let Some(timeline) = &mut self.timelines[track as usize] {
             timeline.push(now, piece, &mut |chunk| {
-                listeners.chunk(now, track, &chunk, sink)
+                listeners.chunk(now, track, &chunk, said, sink)
             });
         }
     }
@@ -106,12 +114,13 @@ impl Taps {
         timelines.chain(forks).min()
     }
 
-    pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl Sink) {
+    pub fn handle_timeout(&mut self, now: Instant, said: &mut Vec<Said>, sink: &mut impl Sink) {
         let listeners = &mut self.listeners;
         for track in Track::ALL {
             if let Some(timeline) = &mut self.timelines[track as usize] {
-                timeline
-                    .handle_timeout(now, &mut |chunk| listeners.chunk(now, track, &chunk, sink));
+                timeline.handle_timeout(now, &mut |chunk| {
+                    listeners.chunk(now, track, &chunk, said, sink)
+                });
             }
         }
         for fork in &mut listeners.forks {
@@ -248,7 +257,14 @@ impl Listeners {
             || self.copies.takes(track)
     }
 
-    fn chunk(&mut self, now: Instant, track: Track, chunk: &Chunk<'_>, sink: &mut impl Sink) {
+    fn chunk(
+        &mut self,
+        now: Instant,
+        track: Track,
+        chunk: &Chunk<'_>,
+        said: &mut Vec<Said>,
+        sink: &mut impl Sink,
+    ) {
         if self.forks.iter().any(|fork| fork.takes(track))
             && let Some(ring) = &mut self.rings[track as usize]
         {
@@ -258,7 +274,7 @@ impl Listeners {
             }
             self.trim(track);
         }
-        self.copies.chunk(track, chunk);
+        self.copies.chunk(track, chunk, said);
         for record in &mut self.records {
             record.chunk(track, chunk, sink);
         }
