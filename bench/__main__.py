@@ -14,10 +14,11 @@ SCENARIOS: dict[str, tuple[Callable[[Rig, argparse.Namespace], None], str]] = {
     "stalled": (stalled.run, "one receiver in ten stops reading: 2 minutes"),
     "storm": (storm.run, "all receivers restart at once, streams.resume = true: 2 minutes"),
     "coalesce": (coalesce.run, "streams.coalesce_ms = 20 beside a floor that writes every 20 ms: 3 minutes"),
-    "siprec": (siprec.run, "CPU a packet copied to a recorder, beside rtpengine's forks: 8 minutes"),
+    "siprec": (siprec.run, "CPU a packet copied to a recorder, beside rtpengine's forks: 13 minutes"),
     "hostile": (hostile.run, "20 misbehaving receivers on one call, beside a control run: 2 minutes"),
 }
 CALLS = {"siprec": 200}  # where it is not 150
+SECONDS = {"siprec": 3.0}  # where it is not 10
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
         "scenario", nargs="?", default="cost", choices=[*SCENARIOS, "all"], metavar="SCENARIO", help="see below (cost)"
     )
     parser.add_argument("--calls", type=int, help="concurrent bridged calls, each forked both ways (150; siprec 200)")
-    parser.add_argument("--seconds", type=float, default=10, help="length of each measuring window (10)")
+    parser.add_argument("--seconds", type=float, help="length of each measuring window (10; siprec 3)")
     parser.add_argument("--passes", type=int, default=3, help="interleaved passes; the median counts (3)")
     parser.add_argument("--signalling-calls", type=int, default=300, help="calls without audio, for SIP + flow (300)")
     parser.add_argument("--steps", type=_steps, default=ramp.STEPS, help="calls at each step of the ramp (50,100,200…)")
@@ -42,8 +43,11 @@ def main() -> None:
     with open_rig(awake=not options.no_keepers) as rig:
         for name in SCENARIOS if options.scenario == "all" else [options.scenario]:
             rig.say(f"[bold]{name}[/bold]: {SCENARIOS[name][1]}")
-            calls = options.calls or CALLS.get(name, 150)
-            SCENARIOS[name][0](rig, argparse.Namespace(**{**vars(options), "calls": calls}))
+            sizes = {
+                "calls": options.calls or CALLS.get(name, 150),
+                "seconds": options.seconds or SECONDS.get(name, 10.0),
+            }
+            SCENARIOS[name][0](rig, argparse.Namespace(**{**vars(options), **sizes}))
     if options.save:
         save(options.save, rig.passes)
 

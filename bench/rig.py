@@ -20,6 +20,7 @@ from bench.run import Pass, measure
 from bench.targets import Recorded, Target, Workplace, free_port
 
 ROOT = Path(__file__).parent.parent
+PORTS = (20_000, 25_999), (26_000, 31_999)  # below those that the system gives out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Rig:
     """Measures, and remembers every pass."""
 
     work: Workplace
+    twin: Workplace  # for a second server beside the first
     cores: Cores
     console: Console
     passes: list[Pass | Copies] = field(default_factory=list)
@@ -43,7 +45,7 @@ class Rig:
 
     def copies(self, target: Recorded, **how: Any) -> Copies:
         """One pass of recorded calls, told as soon as it is over. `how`: see `bench.copies.measure_copies`."""
-        result = measure_copies(target, self.work, self.cores, **how)
+        result = measure_copies(target, (self.work, self.twin), self.cores, **how)
         self.passes.append(result)
         self.console.print(
             f"  {result.target}, {result.calls} calls: {', '.join(f'{us:.2f}' for us in result.costs_us())} us a copy,"
@@ -75,24 +77,27 @@ def open_rig(*, awake: bool) -> Iterator[Rig]:
     spinning = keepers(cores) if awake else []
     try:
         with tempfile.TemporaryDirectory(prefix="bridgetap-bench-") as folder:
-            work = _workplace(Path(folder), target_dir / "release")
-            yield Rig(work=work, cores=cores, console=Console())
+            ca, certificate, key = certificates.make(Path(folder))
+            files = {"binaries": target_dir / "release", "ca": ca, "certificate": certificate, "key": key}
+            work, twin = (
+                _workplace(Path(folder) / name, ports=ports, **files)
+                for name, ports in zip(("first", "twin"), PORTS, strict=True)
+            )
+            yield Rig(work=work, twin=twin, cores=cores, console=Console())
     finally:
         for keeper in spinning:
             keeper.kill()
             keeper.wait()
 
 
-def _workplace(folder: Path, binaries: Path) -> Workplace:
-    ca, certificate, key = certificates.make(folder)
+def _workplace(folder: Path, *, ports: tuple[int, int], **files: Path) -> Workplace:
+    folder.mkdir()
     return Workplace(
         folder=folder,
-        binaries=binaries,
-        ca=ca,
-        certificate=certificate,
-        key=key,
+        **files,
         server_port=free_port(socket.SOCK_DGRAM),
         callee_port=free_port(socket.SOCK_DGRAM),
         second_callee_port=free_port(socket.SOCK_DGRAM),
         http_port=free_port(socket.SOCK_STREAM),
+        media_ports=ports,
     )

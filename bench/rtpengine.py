@@ -9,8 +9,6 @@ from bench.cores import Cores
 from bench.process import Program
 from bench.targets import Workplace, free_port
 
-PORTS = (20_000, 31_999)  # below those that the system gives out
-
 
 def installed() -> bool:
     return shutil.which("rtpengine") is not None
@@ -30,7 +28,7 @@ class Rtpengine:
             cores.measured,
             *("rtpengine", "--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=1"),
             *("--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{control}", "--num-threads=1"),
-            *(f"--port-min={PORTS[0]}", f"--port-max={PORTS[1]}", "--delete-delay=0"),
+            *(f"--port-min={work.media_ports[0]}", f"--port-max={work.media_ports[1]}", "--delete-delay=0"),
             log=work.folder / "rtpengine.log",
         )
         try:
@@ -47,11 +45,11 @@ class Rtpengine:
             raise
         return engine
 
-    def record(self, engine: Program) -> None:
-        _tell(engine, "record")
+    def record(self, work: Workplace, server: Program) -> None:
+        _tell(server, "record")
 
-    def stop_recording(self, engine: Program) -> None:
-        _tell(engine, "stop")
+    def stop_recording(self, work: Workplace, server: Program) -> None:
+        _tell(server, "stop")
 
 
 def _tell(engine: Program, word: str) -> None:

@@ -8,7 +8,7 @@ from bench.copies import Copies
 from bench.rig import Rig
 from bench.targets import Recorded, RecordedBridgetap
 
-WINDOWS = 4  # with copies, in a pass
+WINDOWS = 10  # in a pass; each two are a figure
 TARGET_US = 3.5
 TARGET_RATIO = 0.6
 OURS, THEIRS, SRTP = "bridgetap", "rtpengine", "bridgetap, SRTP"
@@ -27,14 +27,13 @@ COLUMNS = (
 
 
 def run(rig: Rig, options: argparse.Namespace) -> None:
-    http_port = rig.work.http_port
-    targets: list[Recorded] = [RecordedBridgetap(http_port=http_port)]
+    compared: list[Recorded] = [RecordedBridgetap()]
     if rtpengine.installed():
-        targets.append(rtpengine.Rtpengine())
-    targets.append(RecordedBridgetap(http_port=http_port, secure=True))
+        compared.append(rtpengine.Rtpengine())
+    targets = [*compared * options.passes, RecordedBridgetap(secure=True)]
     how = {"calls": options.calls, "seconds": options.seconds, "windows": WINDOWS}
-    passes = [rig.copies(target, **how) for _ in range(options.passes) for target in targets]
-    title = f"{options.calls} bridged calls, both tracks to a recorder by turns, one core for the server"
+    passes = [rig.copies(target, **how) for target in targets]
+    title = f"two servers on one core, {options.calls} bridged calls each; both tracks of one's to a recorder, by turns"
     rig.table(title, COLUMNS, [_row(one) for one in passes])
     for line in verdict(passes):
         rig.say(line)
@@ -42,14 +41,13 @@ def run(rig: Rig, options: argparse.Namespace) -> None:
 
 def _row(one: Copies) -> tuple[str, ...]:
     """Medians of the windows. `missing`: numbers, places in the audio. `p99`: of the copies; `late`: the load's own."""
-    rates = [window.cpu_ms / window.seconds for window in one.windows]
     readable = one.audio_gaps is not None
     return (
         one.target,
-        f"{statistics.median(rates[::2]):.0f}",
-        f"{statistics.median(rates[1::2]):.0f}",
-        f"{statistics.median(window.copied / window.seconds for window in one.windows[1::2]):.0f}",
-        f"{statistics.median(one.costs_us()):.2f}",
+        f"{statistics.median(window.plain_ms / window.seconds for window in one.windows):.0f}",
+        f"{statistics.median(window.recorded_ms / window.seconds for window in one.windows):.0f}",
+        f"{statistics.median(window.copied / window.seconds for window in one.windows):.0f}",
+        f"{_median([one]):.2f}",
         f"{one.numbers_missing} / {one.audio_gaps if readable else '-'}",
         str(one.rtp_missing),
         f"{one.copy_p99_ms:.2f}" if readable else "-",
@@ -61,30 +59,40 @@ def _row(one: Copies) -> tuple[str, ...]:
 def verdict(passes: list[Copies]) -> list[str]:
     """What the passes say, a line each: costs and their medians, the ratio, what is missing, what makes it doubtful."""
     of = {name: [one for one in passes if one.target == name] for name in (OURS, THEIRS, SRTP)}
-    costs = {name: [us for one in ones for us in one.costs_us()] for name, ones in of.items() if ones}
     lines = [
-        f"CPU per copied packet: {_told(costs[OURS])} us (target {TARGET_US})",
-        f"with SRTP: {_told(costs[SRTP])} us",
+        f"CPU per copied packet: {_told(of[OURS])} us (target {TARGET_US})",
+        f"with SRTP: {_told(of[SRTP])} us",
     ]
-    if THEIRS in costs:
-        ours, theirs = (statistics.median(costs[name]) for name in (OURS, THEIRS))
+    if of[THEIRS]:
+        ours, theirs = _median(of[OURS]), _median(of[THEIRS])
         ratio = f"{ours / theirs:.2f}" if theirs > 0 else "none, its cost is lost in the noise"
-        lines.append(f"rtpengine: {_told(costs[THEIRS])} us; ratio of the medians {ratio} (target {TARGET_RATIO})")
+        lines.append(f"rtpengine: {_told(of[THEIRS])} us; ratio of the medians {ratio} (target {TARGET_RATIO})")
     else:
         lines.append("rtpengine is not installed (Debian: rtpengine-daemon): no ratio")
-    for name in costs:
-        audio = "" if name == SRTP else f", places in the audio {sum(one.audio_gaps or 0 for one in of[name])}"
+    for name, ones in of.items():
+        audio = "" if name == SRTP else f", places in the audio {sum(one.audio_gaps or 0 for one in ones)}"
         lines.append(
-            f"{name}: missing at the recorder {sum(one.numbers_missing for one in of[name])}{audio}"
-            f", out of order {sum(one.disordered for one in of[name])}, of {sum(one.copied for one in of[name])} copies"
+            f"{name}: missing at the recorder {sum(one.numbers_missing for one in ones)}{audio}"
+            f", out of order {sum(one.disordered for one in ones)}, of {sum(one.copied for one in ones)} copies"
         )
     return lines + [doubt for one in passes if (doubt := _doubt(one))]
 
 
-def _told(figures: list[float]) -> str:
-    """Window by window, then the median and the middle half."""
-    low, middle, high = statistics.quantiles(figures, n=4, method="inclusive") if len(figures) > 1 else figures * 3
-    return f"{', '.join(f'{one:.2f}' for one in figures)}; median {middle:.2f} ({low:.2f} to {high:.2f})"
+def _costs(passes: list[Copies]) -> list[float]:
+    return [us for one in passes for us in one.costs_us()]
+
+
+def _median(passes: list[Copies]) -> float:
+    return statistics.median(_costs(passes))
+
+
+def _told(passes: list[Copies]) -> str:
+    """The median and the middle half of how many figures."""
+    costs = _costs(passes)
+    if len(costs) < 2:
+        return f"{_median(passes):.2f}"
+    low, middle, high = statistics.quantiles(costs, n=4, method="inclusive")
+    return f"{middle:.2f} (half of {len(costs)}: {low:.2f} to {high:.2f})"
 
 
 def _doubt(one: Copies) -> str:
@@ -92,8 +100,8 @@ def _doubt(one: Copies) -> str:
     reasons = []
     if one.failed:
         reasons.append(f"{one.failed} calls failed")
-    if one.tracks < 2 * one.calls:
-        reasons.append(f"{one.tracks} tracks of {2 * one.calls} had begun")
+    if (tracks := min(window.tracks for window in one.windows)) < 2 * one.calls:
+        reasons.append(f"{tracks} tracks of {2 * one.calls} had begun")
     if one.overflowed:
         reasons.append(f"the recorder was too late for {one.overflowed} packets")
     return f"[yellow]{one.target}[/yellow]: {', '.join(reasons)}" if reasons else ""

@@ -30,6 +30,7 @@ class Workplace:
     callee_port: int
     second_callee_port: int
     http_port: int
+    media_ports: tuple[int, int]
 
     @property
     def database(self) -> Path:
@@ -55,8 +56,8 @@ class Recorded(Target, Protocol):
 
     @property
     def secure(self) -> bool: ...
-    def record(self, server: Program) -> None: ...
-    def stop_recording(self, server: Program) -> None: ...
+    def record(self, work: Workplace, server: Program) -> None: ...
+    def stop_recording(self, work: Workplace, server: Program) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,6 @@ class Bridgetap:
 class RecordedBridgetap(Bridgetap):
     """Its calls are relayed until they are recorded."""
 
-    http_port: int
     forks: bool = False
     secure: bool = False
 
@@ -130,11 +130,11 @@ class RecordedBridgetap(Bridgetap):
     def name(self) -> str:
         return "bridgetap, SRTP" if self.secure else "bridgetap"
 
-    def record(self, server: Program) -> None:
-        Rest(self.http_port).record(CONNECTOR)
+    def record(self, work: Workplace, server: Program) -> None:
+        Rest(work.http_port).record(CONNECTOR)
 
-    def stop_recording(self, server: Program) -> None:
-        Rest(self.http_port).stop_recording(CONNECTOR)
+    def stop_recording(self, work: Workplace, server: Program) -> None:
+        Rest(work.http_port).stop_recording(CONNECTOR)
 
     def _more(self, sink_port: int) -> str:
         """Pings are off: the media is measured, and rtpengine has no signalling either."""
@@ -190,6 +190,7 @@ listen = ["udp://127.0.0.1:{work.server_port}", "tcp://127.0.0.1:{work.server_po
 trusted_ca = "{work.ca}"
 [media]
 threads = 1
+ports = [{work.media_ports[0]}, {work.media_ports[1]}]
 [account]
 sid = "{ACCOUNT}"
 auth_token = "{TOKEN}"
