@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::MediaError;
@@ -11,11 +12,69 @@ use crate::error::MediaError;
 pub(crate) struct PortPair {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    aim: Aim,
+}
+
+/// Where the RTP socket is connected to. One that is spares the kernel looking up the way for every
+/// packet, and hears nobody but its far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// At nobody: it hears everybody.
+    Free,
+    /// At whoever is sent to next.
+    Next,
+    At(SocketAddr),
 }
 
 impl PortPair {
     pub(crate) fn rtp_port(&self) -> u16 {
         self.rtp.local_addr().map_or(0, |a| a.port())
+    }
+
+    /// RTP goes to one far end at a time from now on, and nothing that others send to it matters; or no
+    /// longer so.
+    pub(crate) fn aim(&mut self, wanted: bool) {
+        self.aim = match (wanted, self.aim) {
+            (true, Aim::Free) => Aim::Next,
+            (true, aim) => aim,
+            (false, Aim::At(_)) if disconnect(&self.rtp).is_err() => self.aim,
+            (false, _) => Aim::Free,
+        };
+    }
+
+    /// Send RTP; true when the kernel took it.
+    pub(crate) fn send_rtp(&mut self, datagram: &[u8], to: SocketAddr) -> bool {
+        if self.aim == Aim::Free || !self.is_aimed(to) {
+            return self.rtp.send_to(datagram, to).is_ok();
+        }
+        // The first may be refused for an ICMP error that an earlier one met.
+        self.rtp.send(datagram).is_ok() || self.rtp.send(datagram).is_ok()
+    }
+
+    pub(crate) fn send_rtcp(&self, datagram: &[u8], to: SocketAddr) -> bool {
+        self.rtcp.send_to(datagram, to).is_ok()
+    }
+
+    fn is_aimed(&mut self, to: SocketAddr) -> bool {
+        if self.aim != Aim::At(to) && self.rtp.connect(to).is_ok() {
+            self.aim = Aim::At(to);
+        }
+        self.aim == Aim::At(to)
+    }
+}
+
+/// Take back a `connect`.
+#[allow(unsafe_code)]
+fn disconnect(socket: &UdpSocket) -> io::Result<()> {
+    let nobody = libc::sockaddr {
+        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
+    let length = size_of_val(&nobody) as libc::socklen_t;
+    // SAFETY: the descriptor is open (borrowed), and the address lives through the call.
+    match unsafe { libc::connect(socket.as_raw_fd(), &raw const nobody, length) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -76,12 +135,73 @@ fn bind_pair(address: IpAddr, port: u16) -> io::Result<PortPair> {
     Ok(PortPair {
         rtp: bind(port)?,
         rtcp: bind(port + 1)?,
+        aim: Aim::Free,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pair() -> PortPair {
+        let ports = Ports::new(40_000, 49_999, usize::from(std::process::id() as u16)).unwrap();
+        ports.bind([127, 0, 0, 1].into()).unwrap()
+    }
+
+    fn phone() -> (UdpSocket, SocketAddr) {
+        let phone = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let at = phone.local_addr().unwrap();
+        (phone, at)
+    }
+
+    fn hears(phone: &UdpSocket) -> u8 {
+        let mut datagram = [0];
+        phone.recv(&mut datagram).unwrap();
+        datagram[0]
+    }
+
+    #[test]
+    fn an_aimed_socket_follows_its_far_end_to_another_address() {
+        let mut pair = pair();
+        let ((one, at_one), (other, at_other)) = (phone(), phone());
+        pair.aim(true);
+        for (number, at, phone) in [(1, at_one, &one), (2, at_other, &other), (3, at_one, &one)] {
+            assert!(pair.send_rtp(&[number], at));
+            assert_eq!(hears(phone), number);
+        }
+    }
+
+    #[test]
+    fn what_an_aimed_socket_sends_to_a_closed_port_costs_nothing_that_comes_after() {
+        let mut pair = pair();
+        let (phone, at) = phone();
+        pair.aim(true);
+        assert!(pair.send_rtp(&[1], at));
+        drop(phone);
+        for number in 2..5 {
+            assert!(pair.send_rtp(&[number], at), "{number}");
+        }
+        let phone = UdpSocket::bind(at).unwrap();
+        assert!(
+            pair.send_rtp(&[5], at),
+            "the error of the last one is not its own"
+        );
+        assert_eq!(hears(&phone), 5);
+    }
+
+    #[test]
+    fn an_aimed_socket_hears_nobody_else_until_it_is_freed() {
+        let mut pair = pair();
+        let ((_held, far_end), (stranger, _)) = (phone(), phone());
+        let port = ("127.0.0.1", pair.rtp_port());
+        pair.aim(true);
+        assert!(pair.send_rtp(&[1], far_end));
+        stranger.send_to(&[2], port).unwrap();
+        pair.aim(false);
+        stranger.send_to(&[3], port).unwrap();
+        assert_eq!(hears(&pair.rtp), 3);
+        assert!(pair.send_rtp(&[4], far_end));
+    }
 
     const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 

@@ -24,6 +24,10 @@ pub(super) struct LegIo {
     pub(super) sockets: PortPair,
     /// Recordings were made: the leg's end must not overtake theirs.
     pub(super) recorded: bool,
+    /// It sends what another leg says.
+    pub(super) follows: bool,
+    /// Its RTCP comes by its RTP socket.
+    pub(super) muxed: bool,
     /// The figures already added to the thread's counts.
     counted: LegStats,
 }
@@ -35,6 +39,8 @@ impl LegIo {
             leg,
             sockets,
             recorded: false,
+            follows: false,
+            muxed: false,
         }
     }
 }
@@ -85,11 +91,16 @@ impl Io {
 
     /// Send what waits to be sent. Before a leg's sockets change or go.
     pub(super) fn flush(&mut self) {
-        let (legs, counts) = (&self.legs, &mut self.counts);
+        let (legs, counts) = (&mut self.legs, &mut self.counts);
         self.outgoing.drain(|via, to, datagram| {
-            let sockets = legs.get(via.key).map(|leg| &leg.sockets);
-            let socket = sockets.map(|pair| if via.rtp { &pair.rtp } else { &pair.rtcp });
-            if socket.is_some_and(|socket| socket.send_to(datagram, to).is_ok()) {
+            let taken = legs.get_mut(via.key).is_some_and(|leg| {
+                if via.rtp {
+                    leg.sockets.send_rtp(datagram, to)
+                } else {
+                    leg.sockets.send_rtcp(datagram, to)
+                }
+            });
+            if taken {
                 counts.datagrams_sent += 1;
             } else {
                 counts.datagrams_refused += 1;

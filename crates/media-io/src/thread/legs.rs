@@ -62,6 +62,12 @@ impl MediaThread {
                 };
                 self.io.forks.insert(*fork, io);
             }
+            Command::Configure { leg, media } => {
+                let muxed = media.remote_rtcp == Some(media.remote);
+                self.aim(*leg, |entry| entry.muxed = muxed);
+            }
+            Command::Copy { to, .. } => self.aim(*to, |entry| entry.follows = true),
+            Command::EndCopy { to } => self.aim(*to, |entry| entry.follows = false),
             Command::StartRecord { leg, record, .. } => {
                 self.io.recorders.insert(*record, Recorder::new(*record));
                 if let Some(entry) = self.io.leg_mut(*leg) {
@@ -73,10 +79,20 @@ impl MediaThread {
         self.shard.command(now, command, &mut self.io);
     }
 
+    /// A leg that sends what another says hears nobody, but for RTCP that comes by the same socket and may
+    /// come from anywhere.
+    fn aim(&mut self, leg: LegId, learn: impl FnOnce(&mut LegIo)) {
+        if let Some(entry) = self.io.leg_mut(leg) {
+            learn(entry);
+            entry.sockets.aim(entry.follows && !entry.muxed);
+        }
+    }
+
     /// Watch the sockets of two far ends that change places where they are now.
     fn exchange_sockets(&mut self, one: LegId, other: LegId) {
         for key in self.io.exchange(one, other).into_iter().flatten() {
-            let Some(PortPair { rtp, rtcp }) = self.io.legs.get(key).map(|leg| &leg.sockets) else {
+            let Some(PortPair { rtp, rtcp, .. }) = self.io.legs.get(key).map(|leg| &leg.sockets)
+            else {
                 continue;
             };
             for (socket, token) in [(rtp, Token::Rtp(key)), (rtcp, Token::Rtcp(key))] {
@@ -162,7 +178,7 @@ impl MediaThread {
         let key = slot.key();
         let entry = slot.insert(entry);
         self.io.leg_keys.insert(id, key);
-        let PortPair { rtp, rtcp } = &entry.sockets;
+        let PortPair { rtp, rtcp, .. } = &entry.sockets;
         let watched = self
             .poller
             .add(rtp, Token::Rtp(key).pack(), Interest::Read)

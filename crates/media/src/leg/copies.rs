@@ -5,6 +5,8 @@
 
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::{Leg, Scratch};
 use crate::clock::CHUNK;
 use crate::config::{Codec, Track};
@@ -20,7 +22,7 @@ pub const ROOM: usize = 32;
 /// To whom one leg gives which of its tracks.
 #[derive(Debug, Default)]
 pub struct Copies {
-    targets: Vec<(Track, LegId)>,
+    targets: SmallVec<[(Track, LegId); 4]>,
 }
 
 /// One chunk for one leg.

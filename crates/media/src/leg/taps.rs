@@ -20,10 +20,32 @@ use crate::timeline::{Chunk, Counters, Patience, Piece, Timeline};
 pub struct Taps {
     clock: CallClock,
     patience: Patience,
-    timelines: [Option<Box<Timeline>>; 2],
+    timelines: [Option<Timed>; 2],
     pub listeners: Listeners,
     /// Of inbound timelines that are gone.
     before: Counters,
+}
+
+/// A timeline, and when it wants to be woken: a packet of one direction need not look into the timeline of
+/// the other.
+#[derive(Debug)]
+struct Timed {
+    timeline: Box<Timeline>,
+    due: Instant,
+}
+
+impl Timed {
+    fn new(timeline: Timeline) -> Self {
+        Self {
+            due: timeline.next_timeout(),
+            timeline: Box::new(timeline),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Timeline)) {
+        change(&mut self.timeline);
+        self.due = self.timeline.next_timeout();
+    }
 }
 
 #[derive(Debug)]
@@ -71,25 +93,20 @@ impl Taps {
         said: &mut Vec<Said>,
         sink: &mut impl Sink,
     ) {
-        let listeners = &mut self.listeners;
-        if let Some(timeline) = &mut self.timelines[track as usize] {
+        self.change(track, |timeline, listeners| {
             timeline.push(now, piece, &mut |chunk| {
                 listeners.chunk(now, track, &chunk, said, sink)
             });
-        }
+        });
     }
 
     /// A packet without audio.
     pub fn note(&mut self, track: Track, sequence: Seq) {
-        if let Some(timeline) = &mut self.timelines[track as usize] {
-            timeline.note(sequence);
-        }
+        self.change(track, |timeline, _| timeline.note(sequence));
     }
 
     pub fn source_changed(&mut self, track: Track) {
-        if let Some(timeline) = &mut self.timelines[track as usize] {
-            timeline.source_changed();
-        }
+        self.change(track, |timeline, _| timeline.source_changed());
     }
 
     /// Other parties speak and are spoken to from now on.
@@ -103,26 +120,30 @@ impl Taps {
     }
 
     pub fn source_ended(&mut self, track: Track) {
-        if let Some(timeline) = &mut self.timelines[track as usize] {
-            timeline.source_ended();
+        self.change(track, |timeline, _| timeline.source_ended());
+    }
+
+    fn change(&mut self, track: Track, change: impl FnOnce(&mut Timeline, &mut Listeners)) {
+        if let Some(timed) = &mut self.timelines[track as usize] {
+            timed.change(|timeline| change(timeline, &mut self.listeners));
         }
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
-        let timelines = self.timelines.iter().flatten().map(|t| t.next_timeout());
+        let timelines = self.timelines.iter().flatten().map(|timed| timed.due);
         let forks = self.listeners.forks.iter().filter_map(Fork::next_timeout);
         timelines.chain(forks).min()
     }
 
     pub fn handle_timeout(&mut self, now: Instant, said: &mut Vec<Said>, sink: &mut impl Sink) {
-        let listeners = &mut self.listeners;
         for track in Track::ALL {
-            if let Some(timeline) = &mut self.timelines[track as usize] {
+            self.change(track, |timeline, listeners| {
                 timeline.handle_timeout(now, &mut |chunk| {
                     listeners.chunk(now, track, &chunk, said, sink)
                 });
-            }
+            });
         }
+        let listeners = &mut self.listeners;
         for fork in &mut listeners.forks {
             fork.handle_timeout(now, &listeners.rings, sink);
         }
@@ -132,7 +153,7 @@ impl Taps {
     pub fn counters(&self) -> Counters {
         let now = self.timelines[Track::Inbound as usize]
             .as_ref()
-            .map_or(Counters::default(), |timeline| timeline.counters());
+            .map_or(Counters::default(), |timed| timed.timeline.counters());
         Counters {
             late: self.before.late + now.late,
             slips: self.before.slips + now.slips,
@@ -241,9 +262,9 @@ impl Taps {
     fn begin(&mut self, now: Instant, tracks: &[Track]) -> u64 {
         let mut first = (self.clock.position(now) / CHUNK_I) as u64;
         for &track in tracks {
-            let timeline = self.timelines[track as usize]
-                .get_or_insert_with(|| Box::new(Timeline::new(self.clock, now, self.patience)));
-            first = first.max(timeline.next_index());
+            let timed = self.timelines[track as usize]
+                .get_or_insert_with(|| Timed::new(Timeline::new(self.clock, now, self.patience)));
+            first = first.max(timed.timeline.next_index());
         }
         first
     }
