@@ -65,7 +65,7 @@ peers: # programs of others: installed as root in CI, otherwise only named
 test-peers: ## install the programs that the interop tests talk to (Debian, root; Node's ws; .venv-peers)
 	@tests/interop/peers.sh install
 
-bench: build ## cost per call beside a bare floor, then per packet copied to a recorder, 12 minutes; SCENARIO=ramp and others: docs/performance.md
+bench: build ## cost per call beside a bare floor, then per packet copied to a recorder, 14 minutes; SCENARIO=ramp and others: docs/performance.md
 	@for scenario in $(SCENARIO); do $(BIN)/python -m bench $$scenario || exit 1; done
 
 format: $(STAMP) ## rewrite the sources as `make lint` wants them

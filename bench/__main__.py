@@ -14,7 +14,7 @@ SCENARIOS: dict[str, tuple[Callable[[Rig, argparse.Namespace], None], str]] = {
     "stalled": (stalled.run, "one receiver in ten stops reading: 2 minutes"),
     "storm": (storm.run, "all receivers restart at once, streams.resume = true: 2 minutes"),
     "coalesce": (coalesce.run, "streams.coalesce_ms = 20 beside a floor that writes every 20 ms: 3 minutes"),
-    "siprec": (siprec.run, "CPU a packet copied to a recorder, beside rtpengine's forks: 13 minutes"),
+    "siprec": (siprec.run, "CPU a packet copied to a recorder, beside rtpengine's forks: 10 minutes"),
     "hostile": (hostile.run, "20 misbehaving receivers on one call, beside a control run: 2 minutes"),
 }
 CALLS = {"siprec": 200}  # where it is not 150

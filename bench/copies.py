@@ -62,6 +62,7 @@ class Copies:
     copy_p99_ms: float
     rtp_missing: int
     load_late_p99_ms: float
+    load_late_max_ms: float
     failed: int
 
     def costs_us(self) -> list[float]:
@@ -120,6 +121,7 @@ def measure_copies(
         copy_p99_ms=end["latency"]["p99"],
         rtp_missing=sum(report["sent"] - report["heard"] for report in reports),
         load_late_p99_ms=max(report["late"]["p99"] for report in reports),
+        load_late_max_ms=max(report["late"]["max"] for report in reports),
         failed=sum(report["failed"] for report in reports),
     )
 

@@ -9,6 +9,7 @@ from bench.rig import Rig
 from bench.targets import Recorded, RecordedBridgetap
 
 WINDOWS = 10  # in a pass; each two are a figure
+STALLED_MS = 40  # a party that sends later than that is taken to have sent nothing
 TARGET_US = 3.5
 TARGET_RATIO = 0.6
 OURS, THEIRS, SRTP = "bridgetap", "rtpengine", "bridgetap, SRTP"
@@ -102,6 +103,8 @@ def _doubt(one: Copies) -> str:
         reasons.append(f"{one.failed} calls failed")
     if (tracks := min(window.tracks for window in one.windows)) < 2 * one.calls:
         reasons.append(f"{tracks} tracks of {2 * one.calls} had begun")
+    if one.load_late_max_ms > STALLED_MS:
+        reasons.append(f"the load itself was up to {one.load_late_max_ms:.0f} ms late, and audio that late is given up")
     if one.overflowed:
         reasons.append(f"the recorder was too late for {one.overflowed} packets")
     return f"[yellow]{one.target}[/yellow]: {', '.join(reasons)}" if reasons else ""

@@ -18,7 +18,8 @@ use crate::ids::IdMap;
 use crate::ports::PortPair;
 use crate::route::LegRef;
 
-/// One leg's sockets and what it shares with its handle.
+/// One leg's sockets and what it shares with its handle. In this order: what a packet needs lies together.
+#[repr(C)]
 pub(super) struct LegIo {
     pub(super) leg: Arc<LegRef>,
     pub(super) sockets: PortPair,
@@ -109,7 +110,9 @@ impl Io {
     }
 
     fn send(&mut self, leg: LegId, rtp: bool, to: SocketAddr, datagram: &[u8]) {
-        let Some(&key) = self.leg_keys.get(&leg) else {
+        // Looked for here, though it is needed only when they are sent: until then it has been fetched.
+        let key = self.leg_keys.get(&leg).copied();
+        let Some(key) = key.filter(|key| self.legs.contains(*key)) else {
             self.counts.datagrams_refused += 1;
             return;
         };

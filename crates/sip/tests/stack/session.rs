@@ -1,5 +1,6 @@
 //! Session timers (RFC 4028) between two of us.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bridgetap_sip::types::*;
@@ -87,18 +88,25 @@ fn too_short_an_interval_is_422_and_asked_for_again() {
     world.assert_idle();
 }
 
-#[test]
-fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
+const WE_REFRESH: [(&str, &str); 2] = [
+    ("Session-Expires", "200;refresher=uac"),
+    ("Require", "timer"),
+];
+
+/// A call of ours to a peer without UPDATE; and its wire.
+fn with_a_peer_that_we_refresh() -> (World, SocketAddr) {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
     world.call_uri(0, "sip:x@127.0.0.9", |_| {});
     world.run_ms(20);
-    let session = [
-        ("Session-Expires", "200;refresher=uac"),
-        ("Require", "timer"),
-    ];
-    world.wire_answers(wire, "INVITE", 200, "t", &session);
+    world.wire_answers(wire, "INVITE", 200, "t", &WE_REFRESH);
+    (world, wire)
+}
+
+#[test]
+fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
+    let (mut world, wire) = with_a_peer_that_we_refresh();
     world.run_for(Duration::from_secs(101));
     let refresh = world.heard_last(wire, "INVITE");
     assert_eq!(header(&refresh, "CSeq"), "2 INVITE");
@@ -106,7 +114,7 @@ fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
         panic!()
     };
     assert_eq!(request.body, SDP);
-    world.wire_answers(wire, "INVITE", 200, "t", &session);
+    world.wire_answers(wire, "INVITE", 200, "t", &WE_REFRESH);
     assert_eq!(world.heard(wire).last().unwrap(), "ACK");
     assert!(
         !world.saw(0, |e| matches!(e, SipEvent::ReofferAnswered { .. })),
@@ -118,16 +126,7 @@ fn a_peer_without_update_is_refreshed_by_the_same_offer_again() {
 
 #[test]
 fn a_refresh_that_waited_says_what_we_described_last() {
-    let mut world = World::new();
-    world.add_node(1, |_| {});
-    let wire = world.add_wire(9);
-    world.call_uri(0, "sip:x@127.0.0.9", |_| {});
-    world.run_ms(20);
-    let session = [
-        ("Session-Expires", "200;refresher=uac"),
-        ("Require", "timer"),
-    ];
-    world.wire_answers(wire, "INVITE", 200, "t", &session);
+    let (mut world, wire) = with_a_peer_that_we_refresh();
     let ack = world.heard_last(wire, "ACK");
     let dialog = |method: &str| {
         let (from, to) = (header(&ack, "To"), header(&ack, "From"));
@@ -193,26 +192,7 @@ fn they_refresh_where_they_said_so() {
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
     let timer = "Supported: timer\nSession-Expires: 120;refresher=uac";
-    world.inject(
-        wire,
-        0,
-        &request("INVITE sip:us@h", wire, "1", timer, "sdp"),
-    );
-    let dialog = world.incoming(0);
-    world.command(0, answer(dialog));
-    world.run_ms(20);
-    let to = header(&world.heard_last(wire, "200"), "To").to_owned();
-    world.inject(
-        wire,
-        0,
-        &request(
-            "ACK sip:us@h",
-            wire,
-            "2",
-            &format!("To: {to}\nCSeq: 1 ACK"),
-            "",
-        ),
-    );
+    let to = world.call_from_wire(wire, timer);
     for refresh in 2..5 {
         world.run_for(Duration::from_secs(60));
         let headers = format!("To: {to}\nCSeq: {refresh} UPDATE\n{timer}");

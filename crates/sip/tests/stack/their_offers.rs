@@ -7,37 +7,14 @@ use crate::offers::respond;
 use crate::wire::*;
 use crate::world::*;
 
-/// A call from a wire, answered and acknowledged; returns the To it has to use.
-fn from_wire(world: &mut World, wire: std::net::SocketAddr) -> String {
-    world.inject(
-        wire,
-        0,
-        &request("INVITE sip:us@h", wire, "1", "Allow: INVITE, UPDATE", "sdp"),
-    );
-    let dialog = world.incoming(0);
-    world.command(0, answer(dialog));
-    world.run_ms(20);
-    let to = header(&world.heard_last(wire, "200"), "To").to_owned();
-    world.inject(
-        wire,
-        0,
-        &request(
-            "ACK sip:us@h",
-            wire,
-            "2",
-            &format!("To: {to}\nCSeq: 1 ACK"),
-            "",
-        ),
-    );
-    to
-}
+const ALLOWS_UPDATE: &str = "Allow: INVITE, UPDATE";
 
 #[test]
 fn overlapping_offers_of_theirs_are_500_with_retry_after() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    let to = from_wire(&mut world, wire);
+    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
     for (cseq, method) in [(2, "INVITE"), (3, "INVITE"), (4, "UPDATE")] {
         let headers = format!("To: {to}\nCSeq: {cseq} {method}");
         world.inject(
@@ -62,7 +39,7 @@ fn an_older_cseq_is_500_and_an_unknown_dialog_481() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    let to = from_wire(&mut world, wire);
+    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
     world.inject(
         wire,
         0,
@@ -109,7 +86,7 @@ fn their_new_contact_is_where_we_send_from_then_on() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let (wire, moved) = (world.add_wire(9), world.add_wire(10));
-    let to = from_wire(&mut world, wire);
+    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
     let headers = format!("To: {to}\nCSeq: 2 UPDATE\nContact: <sip:wire@{moved}>");
     world.inject(
         wire,
@@ -126,7 +103,7 @@ fn their_cancel_of_a_re_invite_keeps_the_call() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    let to = from_wire(&mut world, wire);
+    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
     let headers = |method: &str| format!("To: {to}\nCSeq: 2 {method}");
     world.inject(
         wire,
@@ -148,7 +125,7 @@ fn hanging_up_waits_for_no_ack_of_a_re_invite() {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    let to = from_wire(&mut world, wire);
+    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
     world.inject(
         wire,
         0,

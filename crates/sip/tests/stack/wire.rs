@@ -68,6 +68,19 @@ fn header_has_tag(request: &Request) -> bool {
 }
 
 impl World {
+    /// A call from a wire with these headers, answered and acknowledged; returns the To it has to use.
+    pub fn call_from_wire(&mut self, wire: SocketAddr, headers: &str) -> String {
+        let invite = request("INVITE sip:us@h", wire, "1", headers, "sdp");
+        self.inject(wire, 0, &invite);
+        let dialog = self.incoming(0);
+        self.command(0, answer(dialog));
+        self.run_ms(20);
+        let to = header(&self.heard_last(wire, "200"), "To").to_owned();
+        let dialog = format!("To: {to}\nCSeq: 1 ACK");
+        self.inject(wire, 0, &request("ACK sip:us@h", wire, "2", &dialog, ""));
+        to
+    }
+
     /// What a wire heard, one word a message.
     pub fn heard(&self, wire: SocketAddr) -> Vec<String> {
         self.wires[&wire].iter().map(name).collect()
