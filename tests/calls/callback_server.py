@@ -44,8 +44,12 @@ def callback_server(token: str, *, port: int = 0) -> Iterator[CallbackServer]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            form = dict(parse_qsl(body, keep_blank_values=True))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True
+                return  # its sender was killed in the middle of it: no web application would hear of it
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True))
             url = f"http://{self.headers['Host']}{self.path}"
             if not RequestValidator(token).validate(url, form, self.headers["X-Twilio-Signature"]):
                 desk.unsigned += 1
