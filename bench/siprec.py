@@ -71,6 +71,8 @@ def verdict(passes: list[Copies]) -> list[str]:
     else:
         lines.append("rtpengine is not installed (Debian: rtpengine-daemon): no ratio")
     for name, ones in of.items():
+        if not ones:
+            continue
         audio = "" if name == SRTP else f", places in the audio {sum(one.audio_gaps or 0 for one in ones)}"
         lines.append(
             f"{name}: missing at the recorder {sum(one.numbers_missing for one in ones)}{audio}"

@@ -143,6 +143,8 @@ fn bind_pair(address: IpAddr, port: u16) -> io::Result<PortPair> {
 mod tests {
     use super::*;
 
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
     fn pair() -> PortPair {
         let ports = Ports::new(40_000, 49_999, usize::from(std::process::id() as u16)).unwrap();
         ports.bind([127, 0, 0, 1].into()).unwrap()
@@ -150,6 +152,7 @@ mod tests {
 
     fn phone() -> (UdpSocket, SocketAddr) {
         let phone = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        phone.set_read_timeout(Some(PATIENCE)).unwrap();
         let at = phone.local_addr().unwrap();
         (phone, at)
     }
@@ -182,6 +185,7 @@ mod tests {
             assert!(pair.send_rtp(&[number], at), "{number}");
         }
         let phone = UdpSocket::bind(at).unwrap();
+        phone.set_read_timeout(Some(PATIENCE)).unwrap();
         assert!(
             pair.send_rtp(&[5], at),
             "the error of the last one is not its own"

@@ -13,7 +13,6 @@ use bridgetap_bench::stamp::{PAYLOAD, Stamp};
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::sync::mpsc::TryRecvError;
 
 const FRAME_NS: u64 = 20_000_000;
 
@@ -170,13 +169,9 @@ impl Load {
     }
 
     fn run_window(&mut self, until: u64) {
-        let (say, said) = std::sync::mpsc::channel::<()>();
         if until == u64::MAX {
-            std::thread::spawn(move || {
-                let _ = std::io::stdin().lock().read_line(&mut String::new());
-                drop(say);
-            });
-            while said.try_recv() == Err(TryRecvError::Empty) {
+            let told = std::thread::spawn(|| std::io::stdin().lock().read_line(&mut String::new()));
+            while !told.is_finished() {
                 self.turn();
             }
         } else {

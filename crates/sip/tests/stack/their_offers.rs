@@ -1,5 +1,7 @@
 //! Offers of theirs within a call, from a wire that may send what it likes.
 
+use std::net::SocketAddr;
+
 use bridgetap_sip::types::*;
 
 use crate::asking::*;
@@ -7,14 +9,18 @@ use crate::offers::respond;
 use crate::wire::*;
 use crate::world::*;
 
-const ALLOWS_UPDATE: &str = "Allow: INVITE, UPDATE";
-
-#[test]
-fn overlapping_offers_of_theirs_are_500_with_retry_after() {
+/// A call from a wire that takes UPDATE; the wire, and the To it has to use.
+fn called_by_a_wire() -> (World, SocketAddr, String) {
     let mut world = World::new();
     world.add_node(1, |_| {});
     let wire = world.add_wire(9);
-    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
+    let to = world.call_from_wire(wire, "Allow: INVITE, UPDATE");
+    (world, wire, to)
+}
+
+#[test]
+fn overlapping_offers_of_theirs_are_500_with_retry_after() {
+    let (mut world, wire, to) = called_by_a_wire();
     for (cseq, method) in [(2, "INVITE"), (3, "INVITE"), (4, "UPDATE")] {
         let headers = format!("To: {to}\nCSeq: {cseq} {method}");
         world.inject(
@@ -36,10 +42,7 @@ fn overlapping_offers_of_theirs_are_500_with_retry_after() {
 
 #[test]
 fn an_older_cseq_is_500_and_an_unknown_dialog_481() {
-    let mut world = World::new();
-    world.add_node(1, |_| {});
-    let wire = world.add_wire(9);
-    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
+    let (mut world, wire, to) = called_by_a_wire();
     world.inject(
         wire,
         0,
@@ -83,10 +86,8 @@ fn an_older_cseq_is_500_and_an_unknown_dialog_481() {
 
 #[test]
 fn their_new_contact_is_where_we_send_from_then_on() {
-    let mut world = World::new();
-    world.add_node(1, |_| {});
-    let (wire, moved) = (world.add_wire(9), world.add_wire(10));
-    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
+    let (mut world, wire, to) = called_by_a_wire();
+    let moved = world.add_wire(10);
     let headers = format!("To: {to}\nCSeq: 2 UPDATE\nContact: <sip:wire@{moved}>");
     world.inject(
         wire,
@@ -100,10 +101,7 @@ fn their_new_contact_is_where_we_send_from_then_on() {
 
 #[test]
 fn their_cancel_of_a_re_invite_keeps_the_call() {
-    let mut world = World::new();
-    world.add_node(1, |_| {});
-    let wire = world.add_wire(9);
-    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
+    let (mut world, wire, to) = called_by_a_wire();
     let headers = |method: &str| format!("To: {to}\nCSeq: 2 {method}");
     world.inject(
         wire,
@@ -122,10 +120,7 @@ fn their_cancel_of_a_re_invite_keeps_the_call() {
 
 #[test]
 fn hanging_up_waits_for_no_ack_of_a_re_invite() {
-    let mut world = World::new();
-    world.add_node(1, |_| {});
-    let wire = world.add_wire(9);
-    let to = world.call_from_wire(wire, ALLOWS_UPDATE);
+    let (mut world, wire, to) = called_by_a_wire();
     world.inject(
         wire,
         0,
