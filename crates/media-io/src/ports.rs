@@ -31,8 +31,8 @@ impl PortPair {
         self.rtp.local_addr().map_or(0, |a| a.port())
     }
 
-    /// RTP goes to one far end at a time from now on, and nothing that others send to it matters; or no
-    /// longer so.
+    /// RTP goes to one far end at a time from now on, and nothing that comes by the same socket matters; or
+    /// no longer so.
     pub(crate) fn aim(&mut self, wanted: bool) {
         self.aim = match (wanted, self.aim) {
             (true, Aim::Free) => Aim::Next,
@@ -40,6 +40,12 @@ impl PortPair {
             (false, Aim::At(_)) if disconnect(&self.rtp).is_err() => self.aim,
             (false, _) => Aim::Free,
         };
+    }
+
+    /// Is the RTP socket to be watched? For one that is, the kernel tells the poller of every packet sent
+    /// that there is room for another, which costs as much as a tenth of a copy.
+    pub(crate) fn hears_rtp(&self) -> bool {
+        self.aim == Aim::Free
     }
 
     /// Send RTP; true when the kernel took it.

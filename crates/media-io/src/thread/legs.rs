@@ -82,9 +82,23 @@ impl MediaThread {
     /// A leg that sends what another says hears nobody, but for RTCP that comes by the same socket and may
     /// come from anywhere.
     fn aim(&mut self, leg: LegId, learn: impl FnOnce(&mut LegIo)) {
-        if let Some(entry) = self.io.leg_mut(leg) {
-            learn(entry);
-            entry.sockets.aim(entry.follows && !entry.muxed);
+        let Some(&key) = self.io.leg_keys.get(&leg) else {
+            return;
+        };
+        let Some(entry) = self.io.legs.get_mut(key) else {
+            return;
+        };
+        learn(entry);
+        let heard = entry.sockets.hears_rtp();
+        entry.sockets.aim(entry.follows && !entry.muxed);
+        let (hears, rtp) = (entry.sockets.hears_rtp(), &entry.sockets.rtp);
+        let watched = match (heard, hears) {
+            (true, false) => self.poller.remove(rtp),
+            (false, true) => self.poller.add(rtp, Token::Rtp(key).pack(), Interest::Read),
+            _ => Ok(()),
+        };
+        if let Err(error) = watched {
+            log::error!("leg {} ({}): {error}", leg.0, entry.leg.label);
         }
     }
 
