@@ -19,6 +19,7 @@ mod leg;
 mod level;
 mod outstream;
 mod play;
+mod prefetch;
 mod prompt;
 mod reception;
 mod record;
@@ -42,6 +43,7 @@ pub use fork::{
     Asides, Channels, Failure, ForkDial, ForkFrame, Format, Framing, RemoteClose, Shape, WallClock,
 };
 pub use ids::{ForkId, LegId, PlayId, PromptId, RecordId};
+pub use prefetch::prefetch;
 pub use prompt::{Prompt, PromptError};
 pub use shard::{MovedLeg, Shard};
 pub use sink::Sink;

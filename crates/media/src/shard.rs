@@ -1,5 +1,6 @@
 //! Everything one media thread owns: legs, bridges, plays, recordings and forks.
 
+mod ahead;
 mod map;
 mod orders;
 mod timers;

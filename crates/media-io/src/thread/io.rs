@@ -21,6 +21,7 @@ use crate::route::LegRef;
 /// One leg's sockets and what it shares with its handle. In this order: what a packet needs lies together.
 #[repr(C)]
 pub(super) struct LegIo {
+    pub(super) id: LegId,
     pub(super) leg: Arc<LegRef>,
     pub(super) sockets: PortPair,
     /// Recordings were made: the leg's end must not overtake theirs.
@@ -37,6 +38,7 @@ impl LegIo {
     pub(super) fn new(leg: Arc<LegRef>, sockets: PortPair) -> Self {
         Self {
             counted: no_figures(leg.id),
+            id: leg.id,
             leg,
             sockets,
             recorded: false,

@@ -4,6 +4,7 @@
 //! and tried again a millisecond later when they are in use. The packet path takes no lock and
 //! allocates nothing but what `rustls` allocates for a record.
 
+mod ahead;
 mod conn;
 mod forks;
 mod io;
@@ -75,6 +76,8 @@ struct MediaThread {
     scratch: Scratch,
     heard: Vec<Heard>,
     packet: Vec<u8>,
+    /// Legs whose packets are about to be heard, and those that will send them on.
+    ahead: Vec<LegId>,
     next_sweep: Instant,
     stopping_until: Option<Instant>,
 }
@@ -140,6 +143,7 @@ impl MediaThread {
             scratch: Scratch::new(),
             heard: Vec::new(),
             packet: vec![0; MAX_DATAGRAM],
+            ahead: Vec::new(),
             next_sweep: Instant::now(),
             stopping_until: None,
             parts,
@@ -193,6 +197,7 @@ impl MediaThread {
     }
 
     fn serve_all(&mut self, count: usize) {
+        self.look_ahead(count);
         for index in 0..count {
             if let Some(ready) = self.poller.ready(index) {
                 self.serve(ready);
@@ -230,7 +235,7 @@ impl MediaThread {
         let Some(entry) = self.io.legs.get(key) else {
             return;
         };
-        let leg = entry.leg.id;
+        let leg = entry.id;
         let socket = if rtp {
             &entry.sockets.rtp
         } else {

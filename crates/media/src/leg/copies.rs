@@ -11,6 +11,7 @@ use super::{Leg, Scratch};
 use crate::clock::CHUNK;
 use crate::config::{Codec, Track};
 use crate::ids::LegId;
+use crate::prefetch::prefetch;
 use crate::rtp::HEADER_LEN;
 use crate::sink::Sink;
 use crate::timeline::Chunk;
@@ -57,9 +58,17 @@ impl Copies {
         self.targets.retain(|(_, target)| *target != to);
     }
 
-    /// Who sends it on.
-    pub fn targets(&self) -> Vec<LegId> {
+    /// Who sends on any of it.
+    pub fn all_targets(&self) -> Vec<LegId> {
         self.targets.iter().map(|(_, target)| *target).collect()
+    }
+
+    /// Who sends on this track.
+    pub fn targets(&self, track: Track) -> impl Iterator<Item = LegId> {
+        self.targets
+            .iter()
+            .filter(move |(taken, _)| *taken == track)
+            .map(|(_, target)| *target)
     }
 
     pub fn clear(&mut self) {
@@ -67,17 +76,24 @@ impl Copies {
     }
 
     pub fn chunk(&self, track: Track, chunk: &Chunk<'_>, said: &mut Vec<Said>) {
-        for (_, to) in self.targets.iter().filter(|(taken, _)| *taken == track) {
-            said.push(Said {
-                to: *to,
-                index: chunk.index,
-                ulaw: *chunk.audio,
-            });
-        }
+        said.extend(self.targets(track).map(|to| Said {
+            to,
+            index: chunk.index,
+            ulaw: *chunk.audio,
+        }));
     }
 }
 
 impl Leg {
+    /// Fetch what `send_copy` needs.
+    pub fn prefetch_copy(&self) {
+        prefetch(&self.copied);
+        prefetch(&self.agreed);
+        prefetch(&self.lock);
+        prefetch(&self.out);
+        prefetch(&self.srtp);
+    }
+
     /// Send that leg's track from now on.
     pub fn copy_from(&mut self, from: LegId) {
         self.copied = Some(Copied { from, next: None });

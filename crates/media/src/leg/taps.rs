@@ -11,6 +11,7 @@ use crate::dtmf::Detector;
 use crate::event::MediaEvent;
 use crate::fork::{Fork, Ring, Rings};
 use crate::ids::{LegId, RecordId};
+use crate::prefetch::prefetch;
 use crate::record::Record;
 use crate::seq::Seq;
 use crate::sink::Sink;
@@ -126,6 +127,13 @@ impl Taps {
     fn change(&mut self, track: Track, change: impl FnOnce(&mut Timeline, &mut Listeners)) {
         if let Some(timed) = &mut self.timelines[track as usize] {
             timed.change(|timeline| change(timeline, &mut self.listeners));
+        }
+    }
+
+    /// Fetch what a packet with audio needs.
+    pub fn prefetch(&self, track: Track) {
+        if let Some(timed) = &self.timelines[track as usize] {
+            prefetch(&*timed.timeline);
         }
     }
 

@@ -262,7 +262,7 @@ impl Shard {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
             return;
         };
-        for follower in leg.taps.listeners.copies.targets() {
+        for follower in leg.taps.listeners.copies.all_targets() {
             self.end_copy_to(now, follower);
         }
         let Some(leg) = self.legs.get_mut(&id) else {

@@ -198,3 +198,19 @@ fn a_line_whose_leader_has_ended_is_free_for_a_bridge() {
         assert!(is_tone(&world.heard_by(one, 0, Codec::Pcmu)[3200..], 900.0));
     }
 }
+
+#[test]
+fn who_will_send_a_packet_on_is_known_before_it_comes() {
+    let (world, alice, bob, [heard, said]) = recorded(Codec::Pcmu);
+    let gone = LegId(99);
+    for (next, will_send) in [
+        (alice.leg, vec![bob.leg, heard]),
+        (bob.leg, vec![alice.leg, said]),
+        (heard, vec![]),
+        (gone, vec![]),
+    ] {
+        let mut legs = vec![next];
+        world.shard.look_ahead(&mut legs);
+        assert_eq!(legs, [vec![next], will_send].concat());
+    }
+}

@@ -1,0 +1,31 @@
+//! What the packets of a round will need, fetched for all of them together.
+
+use bridgetap_media::prefetch;
+
+use super::{MediaThread, Token};
+
+impl MediaThread {
+    /// So many descriptors can be served. Waits for memory of several packets overlap, those of one do not.
+    pub(super) fn look_ahead(&mut self, ready: usize) {
+        if ready < 2 {
+            return;
+        }
+        let (io, ahead) = (&self.io, &mut self.ahead);
+        let keys =
+            (0..ready).filter_map(
+                |index| match Token::unpack(self.poller.ready(index)?.token) {
+                    Token::Rtp(key) => Some(key),
+                    Token::Rtcp(_) | Token::Stream(_) => None,
+                },
+            );
+        ahead.clear();
+        ahead.extend(keys.filter_map(|key| Some(io.legs.get(key)?.id)));
+        let receiving = ahead.len();
+        self.shard.look_ahead(ahead);
+        for leg in ahead.iter().skip(receiving) {
+            if let Some(entry) = io.leg_keys.get(leg).and_then(|key| io.legs.get(*key)) {
+                prefetch(&entry.sockets);
+            }
+        }
+    }
+}
