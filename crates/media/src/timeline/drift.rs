@@ -2,7 +2,8 @@
 //! source runs; jitter only ever makes packets later.
 //!
 //! A source that runs too late or too early is put right by a chunk where nobody speaks or where a hole is
-//! anyway. Only one that is wrong for long and has neither loses a chunk of what it says.
+//! anyway. Only one that is wrong for long, by more than half a chunk beyond what is borne, and has
+//! neither loses a chunk of what it says.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use crate::g711::ULAW_TO_LINEAR;
 const EVERY: Duration = Duration::from_millis(500);
 /// How long a pause is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Beyond the tolerance this much is no reason to cut a word: a source that begins while the last chunk
+/// of another lasts is off by it.
+const BORNE: i64 = CHUNK_I / 2;
 /// No sample of a pause is louder: −42 dB from full scale.
 const QUIET: u16 = 256;
 
@@ -86,7 +90,8 @@ impl Drift {
         }
         let (slip, since) = self.due?;
         let waited = now.saturating_duration_since(since);
-        (waited >= PATIENCE || costs_nothing(slip)).then_some(slip)
+        let urgent = waited >= PATIENCE && self.off.abs() > self.tolerance + BORNE;
+        (urgent || costs_nothing(slip)).then_some(slip)
     }
 
     /// How early a packet came in half a second at best.
@@ -155,6 +160,14 @@ mod tests {
     #[test]
     fn who_never_falls_quiet_is_put_right_all_the_same() {
         assert_eq!(slips(-320, |_| false), [(275, Slip::Drop)]);
+    }
+
+    #[test]
+    fn a_word_is_cut_for_no_less_than_half_a_chunk() {
+        assert_eq!(slips(-240, |_| false), []);
+        assert_eq!(slips(240, |_| false), []);
+        assert_eq!(slips(-240, |n| n == 500), [(500, Slip::Drop)]);
+        assert_eq!(slips(-241, |_| false), [(275, Slip::Drop)]);
     }
 
     #[test]

@@ -74,3 +74,18 @@ fn a_source_that_may_be_off_so_far_is_left_as_it_is() {
         assert_eq!(counters.filled > 0, slips, "{tolerance} ms");
     }
 }
+
+#[test]
+fn who_begins_while_the_last_chunk_of_another_lasts_loses_no_word() {
+    let mut rig = Rig::new();
+    rig.audio = Some(Vec::new());
+    // A ringing tone; 12 ms later the callee is there, who never falls quiet.
+    rig.push(ms(5), 0, 0, &[2; 160]);
+    rig.timeline.source_ended();
+    for n in 0..1000_u16 {
+        let at = ms(17 + 20 * u64::from(n));
+        rig.push(at, 1 + n, 7000 + 160 * u32::from(n), &[1; 160]);
+    }
+    assert_eq!(words(&rig.audio.unwrap()), 1000 * 160);
+    assert_eq!(rig.timeline.counters().slips, 0);
+}
