@@ -15,6 +15,7 @@ mod networks;
 mod news;
 mod poller;
 mod ports;
+mod priority;
 mod route;
 mod socket;
 mod target;

@@ -277,6 +277,19 @@ impl Shard {
         one != other && open(one) && open(other)
     }
 
+    /// Does this leg send what another says?
+    #[must_use]
+    pub fn sends_copy(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.copied.is_some())
+    }
+
+    /// The legs that send what this one says.
+    #[must_use]
+    pub fn followers(&self, leg: LegId) -> Vec<LegId> {
+        let leg = self.legs.get(&leg);
+        leg.map_or_else(Vec::new, |leg| leg.taps.listeners.copies.all_targets())
+    }
+
     /// Live legs, closed ones whose forks still drain not included.
     #[must_use]
     pub fn leg_count(&self) -> usize {

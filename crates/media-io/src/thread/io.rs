@@ -26,8 +26,6 @@ pub(super) struct LegIo {
     pub(super) sockets: PortPair,
     /// Recordings were made: the leg's end must not overtake theirs.
     pub(super) recorded: bool,
-    /// It sends what another leg says.
-    pub(super) follows: bool,
     /// Its RTCP comes by its RTP socket.
     pub(super) muxed: bool,
     /// The figures already added to the thread's counts.
@@ -42,7 +40,6 @@ impl LegIo {
             leg,
             sockets,
             recorded: false,
-            follows: false,
             muxed: false,
         }
     }

@@ -1,5 +1,6 @@
 //! Legs coming, going and moving.
 
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,11 +64,10 @@ impl MediaThread {
                 self.io.forks.insert(*fork, io);
             }
             Command::Configure { leg, media } => {
-                let muxed = media.remote_rtcp == Some(media.remote);
-                self.aim(*leg, |entry| entry.muxed = muxed);
+                if let Some(entry) = self.io.leg_mut(*leg) {
+                    entry.muxed = media.remote_rtcp == Some(media.remote);
+                }
             }
-            Command::Copy { to, .. } => self.aim(*to, |entry| entry.follows = true),
-            Command::EndCopy { to } => self.aim(*to, |entry| entry.follows = false),
             Command::StartRecord { leg, record, .. } => {
                 self.io.recorders.insert(*record, Recorder::new(*record));
                 if let Some(entry) = self.io.leg_mut(*leg) {
@@ -76,28 +76,44 @@ impl MediaThread {
             }
             _ => {}
         }
+        let lines = self.lines_of(&command);
         self.shard.command(now, command, &mut self.io);
+        for leg in lines {
+            self.aim(leg);
+        }
+    }
+
+    /// Legs that may begin or cease to send what another says, or that do so to somebody else.
+    fn lines_of(&self, command: &Command) -> Vec<LegId> {
+        match command {
+            Command::Configure { leg, .. } => vec![*leg],
+            Command::Copy { to, .. } | Command::EndCopy { to } => vec![*to],
+            Command::Bridge { leg, other } => vec![*leg, *other],
+            Command::CloseLeg { leg } => self.shard.followers(*leg),
+            _ => Vec::new(),
+        }
     }
 
     /// A leg that sends what another says hears nobody, but for RTCP that comes by the same socket and may
     /// come from anywhere.
-    fn aim(&mut self, leg: LegId, learn: impl FnOnce(&mut LegIo)) {
+    fn aim(&mut self, leg: LegId) {
         let Some(&key) = self.io.leg_keys.get(&leg) else {
             return;
         };
         let Some(entry) = self.io.legs.get_mut(key) else {
             return;
         };
-        learn(entry);
-        let heard = entry.sockets.hears_rtp();
-        entry.sockets.aim(entry.follows && !entry.muxed);
-        let (hears, rtp) = (entry.sockets.hears_rtp(), &entry.sockets.rtp);
-        let watched = match (heard, hears) {
+        let watched = entry.sockets.hears_rtp();
+        entry
+            .sockets
+            .aim(self.shard.sends_copy(leg) && !entry.muxed);
+        let (wanted, rtp) = (entry.sockets.hears_rtp(), &entry.sockets.rtp);
+        let result = match (watched, wanted) {
             (true, false) => self.poller.remove(rtp),
             (false, true) => self.poller.add(rtp, Token::Rtp(key).pack(), Interest::Read),
             _ => Ok(()),
         };
-        if let Err(error) = watched {
+        if let Err(error) = result {
             log::error!("leg {} ({}): {error}", leg.0, entry.leg.label);
         }
     }
@@ -105,11 +121,10 @@ impl MediaThread {
     /// Watch the sockets of two far ends that change places where they are now.
     fn exchange_sockets(&mut self, one: LegId, other: LegId) {
         for key in self.io.exchange(one, other).into_iter().flatten() {
-            let Some(PortPair { rtp, rtcp, .. }) = self.io.legs.get(key).map(|leg| &leg.sockets)
-            else {
+            let Some(sockets) = self.io.legs.get(key).map(|leg| &leg.sockets) else {
                 continue;
             };
-            for (socket, token) in [(rtp, Token::Rtp(key)), (rtcp, Token::Rtcp(key))] {
+            for (socket, token) in watched(sockets, key) {
                 if let Err(error) = self.poller.change(socket, token.pack(), Interest::Read) {
                     log::error!("exchanged sockets cannot be watched: {error}");
                 }
@@ -192,15 +207,9 @@ impl MediaThread {
         let key = slot.key();
         let entry = slot.insert(entry);
         self.io.leg_keys.insert(id, key);
-        let PortPair { rtp, rtcp, .. } = &entry.sockets;
-        let watched = self
-            .poller
-            .add(rtp, Token::Rtp(key).pack(), Interest::Read)
-            .and_then(|()| {
-                self.poller
-                    .add(rtcp, Token::Rtcp(key).pack(), Interest::Read)
-            });
-        if let Err(error) = watched {
+        let result = watched(&entry.sockets, key)
+            .try_for_each(|(socket, token)| self.poller.add(socket, token.pack(), Interest::Read));
+        if let Err(error) = result {
             log::error!(
                 "leg {} ({}): cannot be watched: {error}",
                 id.0,
@@ -214,8 +223,9 @@ impl MediaThread {
         let moved = self.shard.take_leg(leg)?;
         let key = self.io.leg_keys.remove(&leg)?;
         let sockets = self.io.legs.try_remove(key)?;
-        let _ = self.poller.remove(&sockets.sockets.rtp);
-        let _ = self.poller.remove(&sockets.sockets.rtcp);
+        for (socket, _) in watched(&sockets.sockets, key) {
+            let _ = self.poller.remove(socket);
+        }
         let (mut forks, mut conns) = (Vec::new(), Vec::new());
         for fork in moved.forks() {
             forks.extend(self.io.forks.remove(&fork).map(|io| (fork, io)));
@@ -241,4 +251,12 @@ impl MediaThread {
             recorders,
         })
     }
+}
+
+/// Those of a leg's sockets that are heard, and what each is called.
+fn watched(sockets: &PortPair, key: usize) -> impl Iterator<Item = (&UdpSocket, Token)> {
+    let rtp = sockets
+        .hears_rtp()
+        .then_some((&sockets.rtp, Token::Rtp(key)));
+    rtp.into_iter().chain([(&sockets.rtcp, Token::Rtcp(key))])
 }

@@ -27,6 +27,7 @@ use crate::expected::Expected;
 use crate::files::Files;
 use crate::mailbox::Mailbox;
 use crate::poller::{Interest, Poller, Ready};
+use crate::priority::prefer;
 use crate::route::{Letter, Threads};
 use crate::up::Up;
 use crate::ws::Heard;
@@ -151,6 +152,9 @@ impl MediaThread {
     }
 
     fn run(mut self) {
+        if let Err(error) = prefer() {
+            log::info!("media thread {}: no priority: {error}", self.parts.index);
+        }
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.round())) {
                 Ok(true) => {}

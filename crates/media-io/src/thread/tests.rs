@@ -299,3 +299,33 @@ fn what_came_while_there_was_no_processor_is_heard_before_it_is_given_up() {
     });
     assert_eq!(figures, Some((0, 0)));
 }
+
+#[test]
+fn nobody_wakes_a_thread_by_a_line_that_hears_nobody() {
+    let mut bench = Bench::new();
+    let [other, party, line] = [(1, 1), (2, 0), (3, 0)].map(|(id, home)| bench.leg(id, home));
+    let mut recorder = Phone::new(&bench.threads[0], &line);
+    let mut wakes = |bench: &mut Bench, index: usize| {
+        recorder.speak(1);
+        let poller = &mut bench.threads[index].poller;
+        poller.wait(Some(Duration::ZERO)).unwrap()
+    };
+    assert_eq!(wakes(&mut bench, 0), 1);
+    let mailboxes = bench.mailboxes.clone();
+    let copy = Order::Shard(Command::Copy {
+        leg: party.id,
+        track: Track::Inbound,
+        to: line.id,
+    });
+    party.lead(&line, &mailboxes, copy).unwrap();
+    bench.turn(0);
+    assert_eq!(wakes(&mut bench, 0), 0);
+    bench.bridge(&other, &party);
+    for thread in [0, 1] {
+        bench.turn(thread);
+    }
+    assert_eq!(wakes(&mut bench, 1), 0, "it went along");
+    bench.order(&line, Command::EndCopy { to: line.id });
+    bench.turn(1);
+    assert_eq!(wakes(&mut bench, 1), 1);
+}
