@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::MediaError;
 
+/// Datagrams that a socket holds at most with the system's usual buffers, and some.
+const MOST_WAITING: usize = 1024;
+
 /// Two bound, non-blocking sockets.
 #[derive(Debug)]
 pub(crate) struct PortPair {
@@ -31,14 +34,18 @@ impl PortPair {
         self.rtp.local_addr().map_or(0, |a| a.port())
     }
 
-    /// RTP goes to one far end at a time from now on, and nothing that comes by the same socket matters; or
+    /// RTP goes to one far end at a time from now on, and nothing that comes by the same socket is heard; or
     /// no longer so.
     pub(crate) fn aim(&mut self, wanted: bool) {
         self.aim = match (wanted, self.aim) {
             (true, Aim::Free) => Aim::Next,
             (true, aim) => aim,
+            (false, Aim::Free) => Aim::Free,
             (false, Aim::At(_)) if disconnect(&self.rtp).is_err() => self.aim,
-            (false, _) => Aim::Free,
+            (false, _) => {
+                self.forget_what_came();
+                Aim::Free
+            }
         };
     }
 
@@ -59,6 +66,15 @@ impl PortPair {
 
     pub(crate) fn send_rtcp(&self, datagram: &[u8], to: SocketAddr) -> bool {
         self.rtcp.send_to(datagram, to).is_ok()
+    }
+
+    /// What nobody heard in time is heard by nobody.
+    fn forget_what_came(&self) {
+        for _ in 0..MOST_WAITING {
+            if self.rtp.recv(&mut [0]).is_err() {
+                return;
+            }
+        }
     }
 
     fn is_aimed(&mut self, to: SocketAddr) -> bool {
@@ -197,6 +213,21 @@ mod tests {
             "the error of the last one is not its own"
         );
         assert_eq!(hears(&phone), 5);
+    }
+
+    #[test]
+    fn what_came_while_a_socket_was_aimed_is_not_heard_later() {
+        let mut pair = pair();
+        let (far_end, at) = phone();
+        let port = ("127.0.0.1", pair.rtp_port());
+        pair.aim(true);
+        assert!(pair.send_rtp(&[1], at));
+        for number in 2..9 {
+            far_end.send_to(&[number], port).unwrap();
+        }
+        pair.aim(false);
+        far_end.send_to(&[9], port).unwrap();
+        assert_eq!(hears(&pair.rtp), 9);
     }
 
     #[test]
