@@ -2,8 +2,8 @@
 //! source runs; jitter only ever makes packets later.
 //!
 //! A source that runs too late or too early is put right by a chunk where nobody speaks or where a hole is
-//! anyway. Only one that is wrong for long, by more than half a chunk beyond what is borne, and has
-//! neither loses a chunk of what it says.
+//! anyway. Only one that is wrong for long, by more than a chunk beyond what is borne, and has neither
+//! loses a chunk of what it says.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How long a pause is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Beyond the tolerance this much is no reason to cut a word: a source that begins while the last chunk
-/// of another lasts is off by it.
-const BORNE: i64 = CHUNK_I / 2;
+/// of another lasts is early by a chunk, and by what both were moved to a boundary.
+const BORNE: i64 = CHUNK_I;
 /// No sample of a pause is louder: −42 dB from full scale.
 const QUIET: u16 = 256;
 
@@ -159,15 +159,14 @@ mod tests {
 
     #[test]
     fn who_never_falls_quiet_is_put_right_all_the_same() {
-        assert_eq!(slips(-320, |_| false), [(275, Slip::Drop)]);
+        assert_eq!(slips(-321, |_| false), [(275, Slip::Drop)]);
     }
 
     #[test]
-    fn a_word_is_cut_for_no_less_than_half_a_chunk() {
-        assert_eq!(slips(-240, |_| false), []);
-        assert_eq!(slips(240, |_| false), []);
-        assert_eq!(slips(-240, |n| n == 500), [(500, Slip::Drop)]);
-        assert_eq!(slips(-241, |_| false), [(275, Slip::Drop)]);
+    fn a_word_is_cut_for_no_less_than_two_chunks() {
+        assert_eq!(slips(-320, |_| false), []);
+        assert_eq!(slips(320, |_| false), []);
+        assert_eq!(slips(-320, |n| n == 500), [(500, Slip::Drop)]);
     }
 
     #[test]
