@@ -2,8 +2,8 @@
 //! source runs; jitter only ever makes packets later.
 //!
 //! A source that runs too late or too early is put right by a chunk where nobody speaks or where a hole is
-//! anyway. Only one that is wrong for long, by more than a chunk beyond what is borne, and has neither
-//! loses a chunk of what it says.
+//! anyway. Only one that is wrong for long and has neither loses a chunk of what it says, and one that
+//! was a little off from its beginning does not even then.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use crate::g711::ULAW_TO_LINEAR;
 const EVERY: Duration = Duration::from_millis(500);
 /// How long a pause is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Beyond the tolerance this much is no reason to cut a word: a source that begins while the last chunk
-/// of another lasts is early by a chunk, and by what both were moved to a boundary.
+/// So much more than the tolerance a source may be off from its beginning on: one that begins while the
+/// last chunk of another lasts is early by a chunk, and by what both were moved to a boundary.
 const BORNE: i64 = CHUNK_I;
 /// No sample of a pause is louder: −42 dB from full scale.
 const QUIET: u16 = 256;
@@ -38,6 +38,8 @@ pub struct Drift {
     tolerance: i64,
     /// What is to be done at the next pause, and since when.
     due: Option<(Slip, Instant)>,
+    /// Was it off in its first half second, and has not been moved since? Absent before that.
+    began_off: Option<bool>,
 }
 
 impl Drift {
@@ -50,6 +52,7 @@ impl Drift {
             off: 0,
             tolerance: tolerance.max(CHUNK_I),
             due: None,
+            began_off: None,
         }
     }
 
@@ -72,6 +75,7 @@ impl Drift {
             self.off -= by;
             self.least = self.least.map(|least| least - by);
             self.due = None;
+            self.began_off = Some(false);
         }
     }
 
@@ -90,8 +94,9 @@ impl Drift {
         }
         let (slip, since) = self.due?;
         let waited = now.saturating_duration_since(since);
-        let urgent = waited >= PATIENCE && self.off.abs() > self.tolerance + BORNE;
-        (urgent || costs_nothing(slip)).then_some(slip)
+        let borne = self.began_off == Some(true) && self.off.abs() < self.tolerance + BORNE;
+        let overdue = waited >= PATIENCE && !borne;
+        (overdue || costs_nothing(slip)).then_some(slip)
     }
 
     /// How early a packet came in half a second at best.
@@ -101,6 +106,7 @@ impl Drift {
         self.off = least;
         let slip = if least > 0 { Slip::Insert } else { Slip::Drop };
         let off = least.abs();
+        self.began_off.get_or_insert(off > self.tolerance);
         self.due = match self.due {
             // What jitter leaves of it does not make it wait anew.
             Some((before, since)) if before == slip && off > self.tolerance - CHUNK_I / 2 => {
@@ -159,14 +165,26 @@ mod tests {
 
     #[test]
     fn who_never_falls_quiet_is_put_right_all_the_same() {
-        assert_eq!(slips(-321, |_| false), [(275, Slip::Drop)]);
+        assert_eq!(slips(-320, |_| false), [(275, Slip::Drop)]);
     }
 
     #[test]
-    fn a_word_is_cut_for_no_less_than_two_chunks() {
-        assert_eq!(slips(-320, |_| false), []);
-        assert_eq!(slips(320, |_| false), []);
-        assert_eq!(slips(-320, |n| n == 500), [(500, Slip::Drop)]);
+    fn no_word_is_cut_of_who_was_a_little_off_from_the_beginning() {
+        assert_eq!(slips(-319, |_| false), []);
+        assert_eq!(slips(319, |_| false), []);
+        assert_eq!(slips(-319, |n| n == 500), [(500, Slip::Drop)]);
+    }
+
+    #[test]
+    fn who_was_right_at_the_beginning_is_put_right_in_the_end() {
+        let start = Instant::now();
+        let mut drift = Drift::new(start, CHUNK_I);
+        let slip = (1..600).find(|&n| {
+            let at = start + Duration::from_millis(20 * n);
+            let lateness = if n < 40 { 0 } else { -200 };
+            drift.note(at, lateness, |_| false).is_some()
+        });
+        assert_eq!(slip, Some(300));
     }
 
     #[test]
