@@ -259,13 +259,10 @@ impl Shard {
     fn close_leg(&mut self, now: Instant, id: LegId, sink: &mut impl Sink) {
         self.unbridge(id);
         self.end_copy_to(now, id);
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
-            return;
-        };
-        for follower in leg.taps.listeners.copies.all_targets() {
+        for follower in self.followers(id) {
             self.end_copy_to(now, follower);
         }
-        let Some(leg) = self.legs.get_mut(&id) else {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else {
             return;
         };
         leg.close(now, &mut self.scratch, sink);
